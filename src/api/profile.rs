@@ -1,0 +1,95 @@
+//! How heavy the application is. Types only.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Decimal, DurationText, Quantity};
+
+/// Unit costs of the application; every absent value comes from the preset or a documented default.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Profile {
+    /// Kind of application, for the CPU that a request takes: Thin 2 ms, Compiled 20 ms, Interpreted 50 ms, Heavy 100 ms.
+    ///
+    /// Absent means Interpreted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
+    /// CPU time of one dynamic request, measured; overrides the preset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_per_request: Option<DurationText>,
+    /// Time of one dynamic request without load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_time: Option<ServiceTime>,
+    /// Memory of one web pod at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_per_replica: Option<Quantity>,
+    /// Mean size of an answer; default 20Ki.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_size: Option<Quantity>,
+    /// Share of database queries that only read; default 80.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_i64))]
+    pub read_percent: Option<i64>,
+    /// Share of requests for files that never need the application; default 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_i64))]
+    pub static_percent: Option<i64>,
+    /// Share of the other requests that are pages which the origin marks public; default 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_i64))]
+    pub cacheable_percent: Option<i64>,
+    /// Queries that always reach the database, for each dynamic request at the origin; default "3".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queries_per_request: Option<Decimal>,
+    /// Bytes that one user adds to the database on a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_written_per_user_per_day: Option<Quantity>,
+    /// Measured spreads: the plan is made on the middle and checked on the high end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["field"]))]
+    pub ranges: Option<Vec<ProfileRange>>,
+}
+
+/// Presets of CPU time a request.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, strum::Display)]
+pub enum Preset {
+    /// A thin service in Rust or Go: 2 ms.
+    Thin,
+    /// A compiled application with SQL, such as C#, Java or Go: 20 ms.
+    Compiled,
+    /// Pages in Python or Node: 50 ms.
+    #[default]
+    Interpreted,
+    /// Pages of a large framework: 100 ms.
+    Heavy,
+}
+
+/// Time of a request without load.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceTime {
+    /// 99 of 100 requests take at most this long on an idle server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<DurationText>,
+}
+
+/// A measured spread of one unit cost.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProfileRange {
+    /// Which unit cost.
+    pub field: RangedField,
+    /// The low end.
+    pub low: DurationText,
+    /// The high end, on which the plan is checked.
+    pub high: DurationText,
+}
+
+/// Unit costs that may be given as a spread.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+pub enum RangedField {
+    /// `profile.cpuPerRequest`.
+    #[serde(rename = "cpuPerRequest")]
+    #[strum(serialize = "cpuPerRequest")]
+    CpuPerRequest,
+}

@@ -1,0 +1,17 @@
+//! Types that cannot hold nonsense: names, quantities, durations, and the validated application.
+//!
+//! `validate` is the only way to a [`ValidApp`]; what comes after it cannot fail on user input.
+//! Nothing here talks to a cluster, reads a clock or knows the planner.
+
+pub mod app;
+pub mod environment;
+pub mod quantity;
+pub mod sourced;
+
+pub use app::{
+    AppName, ValidApp, ValidChanges, ValidDatabase, ValidDatabasePin, ValidGrowth, ValidIngress, ValidLoad,
+    ValidMigration, ValidNetwork, ValidProfile, ValidService, ValidServicePin, ValidTargets,
+};
+pub use environment::{EngineImages, Environment, LargestPod};
+pub use quantity::{Bytes, Millicores, Millis};
+pub use sourced::{Grade, Origin, Sourced};

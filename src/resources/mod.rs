@@ -1,0 +1,12 @@
+//! From a plan to the objects that realise it: pure builders, one file a tier.
+//!
+//! A builder decides whether its object exists (`Option`); pruning removes what is no longer
+//! returned. Nothing here talks to a cluster or chooses a size.
+
+pub mod credentials;
+pub mod desired;
+pub mod registry;
+
+pub use credentials::Credentials;
+pub use desired::{DesiredObject, DesiredSet, Stage};
+pub use registry::{KINDS, KindInfo, Registered};
