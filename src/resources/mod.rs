@@ -3,10 +3,15 @@
 //! A builder decides whether its object exists (`Option`); pruning removes what is no longer
 //! returned. Nothing here talks to a cluster or chooses a size.
 
+pub mod context;
 pub mod credentials;
 pub mod desired;
+pub mod meta;
+pub mod names;
+pub mod pod;
 pub mod registry;
 
+pub use context::Context;
 pub use credentials::Credentials;
 pub use desired::{DesiredObject, DesiredSet, Stage};
 pub use registry::{KINDS, KindInfo, Registered};

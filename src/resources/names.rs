@@ -1,0 +1,100 @@
+//! Names of an application's objects. With the limits of [`AppName`] and of service names, every
+//! name, and every pod name made from it, stays within 63 characters.
+
+use crate::domain::AppName;
+
+/// Objects of one service of the web tier.
+#[must_use]
+pub fn web(app: &AppName, service: &str) -> String {
+    format!("{app}-{service}")
+}
+
+/// Headless Service of a web service: the edge finds pods by it.
+#[must_use]
+pub fn web_pods(app: &AppName, service: &str) -> String {
+    format!("{app}-{service}-pods")
+}
+
+/// Objects of the edge.
+#[must_use]
+pub fn edge(app: &AppName) -> String {
+    format!("{app}-edge")
+}
+
+/// The Ingress.
+#[must_use]
+pub fn ingress(app: &AppName) -> String {
+    app.to_string()
+}
+
+/// Objects of the database, its binding Secret and Patroni's scope.
+#[must_use]
+pub fn database(app: &AppName) -> String {
+    format!("{app}-database")
+}
+
+/// Headless Service of the database's members.
+#[must_use]
+pub fn database_members(app: &AppName) -> String {
+    format!("{app}-database-members")
+}
+
+/// Service of one member of the database; the pod's name is the same.
+#[must_use]
+pub fn database_member(app: &AppName, ordinal: u32) -> String {
+    format!("{app}-database-{ordinal}")
+}
+
+/// Secret with the generated passwords.
+#[must_use]
+pub fn database_auth(app: &AppName) -> String {
+    format!("{app}-database-auth")
+}
+
+/// Volume claim of one member of the database.
+#[must_use]
+pub fn database_claim(app: &AppName, ordinal: u32) -> String {
+    format!("data-{app}-database-{ordinal}")
+}
+
+/// Patroni's own ConfigMaps: configuration, leader lock, synchronous members, requested failover.
+#[must_use]
+pub fn patroni_objects(app: &AppName) -> [String; 4] {
+    ["config", "leader", "sync", "failover"].map(|suffix| format!("{app}-database-{suffix}"))
+}
+
+/// Objects of the pool.
+#[must_use]
+pub fn pool(app: &AppName) -> String {
+    format!("{app}-pool")
+}
+
+/// Service of the database without pooling, through the pool's routers.
+#[must_use]
+pub fn pool_direct(app: &AppName) -> String {
+    format!("{app}-pool-direct")
+}
+
+/// Secret of the pool: its users and its agent's token.
+#[must_use]
+pub fn pool_auth(app: &AppName) -> String {
+    format!("{app}-pool-auth")
+}
+
+/// Job of a migration; `hash` tells one image and arguments from another.
+#[must_use]
+pub fn migration(app: &AppName, name: &str, hash: &str) -> String {
+    format!("{app}-migrate-{name}-{hash}")
+}
+
+/// ControllerRevision of a plan.
+#[must_use]
+pub fn plan_revision(app: &AppName, hash: &str) -> String {
+    format!("{app}-plan-{hash}")
+}
+
+/// Address of a Service inside the cluster.
+#[must_use]
+pub fn host(service: &str, namespace: &str) -> String {
+    format!("{service}.{namespace}.svc")
+}
