@@ -164,7 +164,7 @@ build_image() {
     host_apt_options >"$WORK/host-apt.conf"
     [ ! -s "$WORK/host-apt.conf" ] || options+=(--volume "$WORK/host-apt.conf:/etc/apt/apt.conf.d/host:ro")
     [[ $MIRROR != https:* ]] || options+=(--volume "/etc/ssl/certs/ca-certificates.crt:/run/host-ca.crt:ro")
-    options+=(--isolation chroot --pull=false --format docker)
+    options+=(--isolation chroot --pull=false --format docker --layers)   # layers: a new binary does not install packages again
     say "$name: building"
     buildah bud "${options[@]}" -t "$reference" "$WORK/$name" >"$WORK/$name.log" 2>&1 || { tail -n 30 "$WORK/$name.log" >&2; die "$name: the build failed"; }
   else
