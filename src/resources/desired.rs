@@ -27,6 +27,11 @@ pub struct DesiredObject {
     pub name: String,
     /// When it is written.
     pub stage: Stage,
+    /// Place within its stage: a migration is created when those of lower order have completed.
+    pub order: u32,
+    /// Whether it is only created, never changed: the template of a Job cannot change, and its
+    /// name tells one from another.
+    pub create_only: bool,
     /// The owned fields, with apiVersion and kind; without `spec.replicas` where an autoscaler owns it.
     pub object: Value,
     /// Pods to begin with, where an autoscaler owns `spec.replicas` afterwards.
@@ -35,7 +40,7 @@ pub struct DesiredObject {
     pub retained: bool,
 }
 
-/// All objects of an application, in the order of the registry within each stage.
+/// All objects of an application.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DesiredSet {
     objects: Vec<DesiredObject>,
@@ -53,6 +58,8 @@ impl DesiredSet {
             kind: K::INFO,
             name,
             stage,
+            order: 0,
+            create_only: false,
             object: value,
             seed_replicas: None,
             retained: false,
@@ -68,11 +75,13 @@ impl DesiredSet {
         }
     }
 
-    /// The objects by stage, then by the registry's order, then by name.
+    /// The objects by stage, then by order, then by the registry's order, then by name.
     #[must_use]
     pub fn into_ordered(mut self) -> Vec<DesiredObject> {
         let rank = |kind: &KindInfo| KINDS.iter().position(|k| k == kind).unwrap_or(KINDS.len());
-        self.objects.sort_by(|a, b| (a.stage, rank(&a.kind), &a.name).cmp(&(b.stage, rank(&b.kind), &b.name)));
+        self.objects.sort_by(|a, b| {
+            (a.stage, a.order, rank(&a.kind), &a.name).cmp(&(b.stage, b.order, rank(&b.kind), &b.name))
+        });
         self.objects
     }
 

@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod desired;
 pub mod meta;
 pub mod names;
+pub mod network;
 pub mod pod;
 pub mod registry;
 

@@ -81,6 +81,12 @@ pub fn pool_auth(app: &AppName) -> String {
     format!("{app}-pool-auth")
 }
 
+/// NetworkPolicy of all migrations.
+#[must_use]
+pub fn migrations(app: &AppName) -> String {
+    format!("{app}-migrate")
+}
+
 /// Job of a migration; `hash` tells one image and arguments from another.
 #[must_use]
 pub fn migration(app: &AppName, name: &str, hash: &str) -> String {
