@@ -1,0 +1,61 @@
+# Shared by the scripts of this folder; sourced, never run.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${SCALEDAPP_CACHE:-$HOME/.cache/scaledapp}
+HELM_VERSION=3.22.0
+
+say() { printf '\n== %s\n' "$*" >&2; }
+die() { printf '%s\n' "$*" >&2; exit 1; }
+
+# What a fresh machine must have and nobody can install for it is named before anything is built.
+need_rust() {
+  [ -x "$HOME/.cargo/bin/cargo" ] && PATH=$HOME/.cargo/bin:$PATH
+  command -v cargo >/dev/null || die "A Rust toolchain is missing: install Rust 1.89 or newer with rustup, then run this again."
+  local have
+  have=$(cargo --version | awk '{print $2}')
+  [ "$(printf '%s\n1.89.0\n' "$have" | sort -V | head -n1)" = 1.89.0 ] || die "Rust $have is too old: 1.89 or newer is needed (rustup update)."
+}
+
+# Debian packages that the builds and tests need beside those of the local cluster.
+need_packages() {
+  local missing=() pair
+  for pair in "$@"; do
+    case ${pair%%:*} in
+      /*) compgen -G "${pair%%:*}" >/dev/null || missing+=("${pair##*:}") ;;
+      *) command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}") ;;
+    esac
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  command -v apt-get >/dev/null || die "These packages are missing and there is no apt-get to install them: ${missing[*]}"
+  [ "$(id -u)" = 0 ] || die "These packages are missing and only root can install them: ${missing[*]}"
+  say "installing ${missing[*]}"
+  apt-get -qq -o DPkg::Lock::Timeout=600 update
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=600 --no-install-recommends install "${missing[@]}" >/dev/null
+}
+
+# Prints the path of helm: the machine's own, or one built from its Go module.
+helm_binary() {
+  if command -v helm >/dev/null; then command -v helm; return; fi
+  local helm=$CACHE/tools/helm-$HELM_VERSION
+  if [ ! -x "$helm" ]; then
+    printf 'building helm %s (two minutes)\n' "$HELM_VERSION" >&2
+    local work
+    work=$(mktemp -d)
+    PATH=$PATH:$CACHE/tools/go/bin CGO_ENABLED=0 GOBIN=$work go install -trimpath -ldflags '-s -w' "helm.sh/helm/v3/cmd/helm@v$HELM_VERSION" >&2
+    mkdir -p "${helm%/*}"
+    mv "$work/helm" "$helm"
+    rmdir "$work"
+  fi
+  printf '%s\n' "$helm"
+}
+
+# One line of build/images.yaml.
+image() { sed -n "s/^$1: //p" "$ROOT/build/images.yaml"; }
+
+# Installs or upgrades the operator from the chart. Arguments are further options of helm.
+install_operator() {
+  "$(helm_binary)" upgrade --install scaledapp "$ROOT/charts/scaledapp" --namespace scaledapp-system --create-namespace \
+    --set-string images.operator="$(image operator)" --set-string images.postgres="$(image postgres)" \
+    --set-string images.pgbouncer="$(image pgbouncer)" --set-string images.haproxy="$(image haproxy)" \
+    --set environment.requestPercent=10 --wait --timeout 3m "$@" >/dev/null
+}

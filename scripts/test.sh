@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# `make test`: installs what the tests need and runs every test that CI runs.
+#   scripts/test.sh [check|unit|control-plane|cluster|e2e]...   (all of them without an argument)
+# Logs are in build/test/; the last line counts what passed and failed.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$ROOT"
+LOGS=$ROOT/build/test
+PHASES=(check unit control-plane cluster e2e)
+TEST_CLUSTER=scaledapp-test
+FAILED=()
+
+# Runs a command with its output shown and kept; a failure is remembered and the next one still runs.
+run() {
+  local name=$1 start=$SECONDS; shift
+  say "$name"
+  if "$@" 2>&1 | tee "$LOGS/$name.log"; then
+    printf -- '-- %s: passed after %s s\n' "$name" $((SECONDS - start)) >&2
+  else
+    printf -- '-- %s: FAILED after %s s\n' "$name" $((SECONDS - start)) >&2
+    FAILED+=("$name")
+    echo "SCALEDAPP STEP FAILED" >>"$LOGS/$name.log"
+  fi
+}
+
+phase_check() {
+  run format cargo fmt --all --check
+  run format-shop cargo fmt --all --check --manifest-path examples/shop/Cargo.toml
+  run clippy cargo clippy --quiet --locked --all-targets -- -D warnings
+  run clippy-e2e cargo clippy --quiet --locked --test e2e --test control_plane -- -D warnings
+  run clippy-shop cargo clippy --quiet --locked --all-targets --manifest-path examples/shop/Cargo.toml -- -D warnings
+}
+
+phase_unit() {
+  run unit cargo test --locked
+  run shop cargo test --locked --manifest-path examples/shop/Cargo.toml
+}
+
+phase_control-plane() {
+  SCALEDAPP_KUBE_BIN=$(tests/cluster/build.sh)/kins
+  export SCALEDAPP_KUBE_BIN
+  run control-plane cargo test --locked --test control_plane
+}
+
+phase_cluster() {
+  run cluster-unit bash -c 'cd tests/cluster && CGO_ENABLED=0 go test ./internal/...'
+  run cluster-real tests/cluster/test.sh
+}
+
+kins() { tests/cluster/kins.sh "$@"; }
+
+phase_e2e() {
+  local status=0
+  images/build.sh build
+  cargo build --quiet --release --locked --manifest-path examples/shop/Cargo.toml
+  kins up --config kind-config.yaml --name "$TEST_CLUSTER" --port-offset 100
+  export KUBECONFIG
+  KUBECONFIG=$(kins kubeconfig --name "$TEST_CLUSTER")
+  kins load --name "$TEST_CLUSTER" $(cut -d' ' -f2 build/images.yaml)
+  install_operator
+  export SCALEDAPP_E2E_KUBECTL="$ROOT/tests/cluster/kins.sh kubectl" SCALEDAPP_E2E_URL=http://127.0.0.1:18180
+  export SCALEDAPP_E2E_SHOP=$ROOT/examples/shop/target/release/shop SCALEDAPP_E2E_SHOP_IMAGE
+  SCALEDAPP_E2E_SHOP_IMAGE=$(image shop)
+  export SCALEDAPP_E2E_CONTROL_PLANE=$TEST_CLUSTER-control-plane SCALEDAPP_E2E_AUDIT_LOG
+  SCALEDAPP_E2E_AUDIT_LOG=$(kins audit-log --name "$TEST_CLUSTER")
+  export SCALEDAPP_E2E_KINS=$ROOT/tests/cluster/kins.sh
+  run e2e cargo test --locked --test e2e -- --test-threads=1 --nocapture
+  if [ -z "${KEEP_CLUSTER:-}" ]; then kins down --name "$TEST_CLUSTER"; fi
+  return $status
+}
+
+# Counts of cargo's and go's closing lines, over all logs of this run.
+summary() {
+  local passed failed skipped
+  passed=$(cat "$LOGS"/*.log | grep -aoE '^test result: .* ([0-9]+) passed' | grep -oE '[0-9]+ passed' | awk '{n += $1} END {print n + 0}')
+  passed=$((passed + $(cat "$LOGS"/*.log | grep -acE '^(ok  |PASS:)' || true)))
+  failed=$(cat "$LOGS"/*.log | grep -aoE '^test result: .* ([0-9]+) failed' | grep -oE '[0-9]+ failed' | awk '{n += $1} END {print n + 0}')
+  [ "$failed" -ge ${#FAILED[@]} ] || failed=${#FAILED[@]}
+  skipped=$(cat "$LOGS"/*.log | grep -aoE '^test result: .* ([0-9]+) ignored' | grep -oE '[0-9]+ ignored' | awk '{n += $1} END {print n + 0}')
+  [ ${#FAILED[@]} -eq 0 ] || printf '\nfailed: %s (logs in %s)\n' "${FAILED[*]}" "${LOGS#"$ROOT"/}"
+  printf '\n%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
+}
+
+main() {
+  [ $# -gt 0 ] || set -- "${PHASES[@]}"
+  rm -rf "$LOGS"
+  mkdir -p "$LOGS"
+  need_rust
+  need_packages cc:gcc curl:curl git:git "/usr/lib/postgresql/*/bin/postgres:postgresql"
+  local phase
+  for phase in "$@"; do "phase_$phase"; done
+  summary
+  [ ${#FAILED[@]} -eq 0 ]
+}
+
+main "$@"

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# `make up`: from a bare machine to the sample shop with an order in its database.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$ROOT"
+CLUSTER=tests/cluster/cluster.sh
+URL=http://127.0.0.1:18080
+HOST=shop.example.com
+
+need_rust
+say "the local cluster"
+$CLUSTER up
+KUBECONFIG=$($CLUSTER kubeconfig)
+export KUBECONFIG
+say "the images"
+images/build.sh build
+$CLUSTER load $(cut -d' ' -f2 build/images.yaml)
+say "the operator"
+install_operator
+
+say "the sample shop"
+mkdir -p build
+sed "s|localhost/scaledapp/shop:dev|$(image shop)|" manifests/samples/shop.yaml >build/shop.yaml
+kubectl=$($CLUSTER kubectl-path)
+$kubectl apply -f build/shop.yaml
+$kubectl wait --for=condition=Ready scaledapp/shop --timeout=5m
+
+say "an order through the ingress, read back from a replica"
+order=$(curl -sf --retry 20 --retry-connrefused --retry-delay 1 -H "Host: $HOST" -H 'content-type: application/json' \
+  -d "{\"key\":\"$(cat /proc/sys/kernel/random/uuid)\",\"product\":1,\"quantity\":2}" "$URL/api/orders")
+printf '%s\n' "$order"
+curl -sf -D - -o build/orders.json -H "Host: $HOST" "$URL/api/orders?limit=3" | grep -i '^x-' || true
+cat build/orders.json; echo
+
+say "the plan"
+target/release/scaledapp plan -f build/shop.yaml
+
+cat <<END
+
+The shop runs: $URL/ (host name $HOST: add "127.0.0.1 $HOST" to /etc/hosts, or send the header Host: $HOST)
+
+  export KUBECONFIG=$KUBECONFIG
+
+Three things to try:
+  1. $kubectl get scaledapp shop -o wide && $kubectl get pods -o wide
+  2. $kubectl delete pod -l scaledapp.dev/app=shop,role=primary     # orders go on
+  3. $kubectl patch scaledapp shop --type merge -p '{"spec":{"targets":{"dailyActiveUsers":200000}}}'   # watch it climb
+
+make down ends all of it.
+END

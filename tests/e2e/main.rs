@@ -1,0 +1,13 @@
+//! End-to-end tests: real pods on the local cluster, through the ingress, as a user would see them.
+//!
+//! `make e2e` starts the cluster, loads the images, installs the chart and runs this, one test at a
+//! time. A test that lacks its surroundings fails; none is skipped.
+
+mod climb;
+mod cluster;
+mod faults;
+mod healing;
+mod lifecycle;
+mod quiet;
+mod shop;
+mod story;
