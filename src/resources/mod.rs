@@ -5,11 +5,17 @@
 
 pub mod context;
 pub mod credentials;
+pub mod database;
+pub mod database_config;
+mod database_network;
+mod database_pod;
 pub mod desired;
 pub mod meta;
 pub mod names;
 pub mod network;
 pub mod pod;
+pub mod pool;
+pub mod pool_config;
 pub mod registry;
 
 pub use context::Context;

@@ -1,0 +1,270 @@
+//! The database: members of PostgreSQL under Patroni, which alone decides who is primary.
+//!
+//! Must never restart a member by itself (`OnDelete`: the engine does it behind a switchover), and
+//! must never make a failover depend on anything that the operator writes.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{
+    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
+};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, PersistentVolumeClaimSpec, Secret, Service, ServiceAccount, ServicePort,
+    ServiceSpec, VolumeResourceRequirements,
+};
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::meta::{Part, hash};
+use super::{Context, Stage, database_config, database_network, database_pod, names};
+use crate::api::DeletionPolicy;
+use crate::planner::{DatabaseSettings, Tier, TierPlan, TierSettings};
+use crate::resources::DesiredSet;
+
+/// The database as part of an application.
+pub const PART: Part<'static> = Part { component: "database", name: "postgresql", service: None };
+
+/// Members for which services, rights and router slots exist whatever the plan says, so that
+/// growing from one to three touches neither the pool nor the running member.
+pub const LEAST_SLOTS: u32 = 3;
+
+/// The plan of the database and its settings; `None` without one.
+pub(super) fn planned<'a>(context: &Context<'a>) -> Option<(&'a TierPlan, &'a DatabaseSettings)> {
+    context.app.database.as_ref()?;
+    let tier = context.plan.tier(Tier::Database)?;
+    match &tier.settings {
+        TierSettings::Database(settings) => Some((tier, settings)),
+        _ => None,
+    }
+}
+
+/// Ordinals that have a Service and a slot in the routers.
+#[must_use]
+pub fn slots(members: u32) -> u32 {
+    members.max(LEAST_SLOTS)
+}
+
+/// Adds the database's objects.
+pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
+    let Some((tier, settings)) = planned(context) else { return };
+    let members = tier.replicas.max;
+    set.add(Stage::Foundation, &account(context));
+    set.add(Stage::Foundation, &role(context, members));
+    set.add(Stage::Foundation, &role_binding(context));
+    set.add_some(Stage::Foundation, binding(context).as_ref());
+    set.add(Stage::Foundation, &config_map(context, settings, members));
+    set.add(Stage::Foundation, &database_network::policy(context));
+    set.add(Stage::Foundation, &headless(context));
+    for ordinal in 0..slots(members) {
+        set.add(Stage::Foundation, &member_service(context, ordinal));
+    }
+    set.add_some(Stage::Foundation, disruption_budget(context, members).as_ref());
+    set.add(Stage::Foundation, &stateful_set(context, tier, settings));
+}
+
+fn account(context: &Context<'_>) -> ServiceAccount {
+    ServiceAccount {
+        metadata: PART.meta(context.app, names::database(&context.app.name)),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }
+}
+
+/// Patroni's rights. `list`, `watch` and `create` cannot be limited to names; everything else is.
+fn role(context: &Context<'_>, members: u32) -> Role {
+    let app = &context.app.name;
+    let rule = |resource: &str, verbs: &[&str], names: Option<Vec<String>>| PolicyRule {
+        api_groups: Some(vec![String::new()]),
+        resources: Some(vec![resource.to_owned()]),
+        resource_names: names,
+        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+        ..PolicyRule::default()
+    };
+    let pods = (0..slots(members)).map(|ordinal| names::database_member(app, ordinal)).collect();
+    Role {
+        metadata: PART.meta(context.app, names::database(app)),
+        rules: Some(vec![
+            rule("configmaps", &["list", "watch", "create"], None),
+            rule("configmaps", &["get", "patch", "update"], Some(names::patroni_objects(app).to_vec())),
+            rule("pods", &["list", "watch"], None),
+            rule("pods", &["get", "patch", "update"], Some(pods)),
+        ]),
+    }
+}
+
+fn role_binding(context: &Context<'_>) -> RoleBinding {
+    let name = names::database(&context.app.name);
+    RoleBinding {
+        metadata: PART.meta(context.app, name.clone()),
+        role_ref: RoleRef {
+            api_group: "rbac.authorization.k8s.io".to_owned(),
+            kind: "Role".to_owned(),
+            name: name.clone(),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".to_owned(),
+            name,
+            namespace: Some(context.app.namespace.clone()),
+            ..Subject::default()
+        }]),
+    }
+}
+
+/// The binding: how applications find the database, by the names of the Service Binding specification.
+fn binding(context: &Context<'_>) -> Option<Secret> {
+    let credentials = context.credentials?;
+    let app = context.app;
+    let password = credentials.get("app-password");
+    let host = names::host(&names::pool(&app.name), &app.namespace);
+    let direct = names::host(&names::pool_direct(&app.name), &app.namespace);
+    let data = [
+        ("type", "postgresql".to_owned()),
+        ("provider", "scaledapp".to_owned()),
+        ("host", host.clone()),
+        ("port", "5432".to_owned()),
+        ("username", "app".to_owned()),
+        ("password", password.to_owned()),
+        ("database", "app".to_owned()),
+        ("uri", format!("postgresql://app:{password}@{host}:5432/app")),
+        ("read-uri", format!("postgresql://app:{password}@{host}:5432/app_ro")),
+        ("direct-uri", format!("postgresql://app:{password}@{direct}:5432/app")),
+    ];
+    Some(Secret {
+        metadata: PART.meta(app, names::database(&app.name)),
+        type_: Some("servicebinding.io/postgresql".to_owned()),
+        // `data` rather than `stringData`: the server gives back what was applied, so that nothing drifts.
+        data: Some(
+            data.into_iter()
+                .map(|(key, value)| (key.to_owned(), k8s_openapi::ByteString(value.into_bytes())))
+                .collect(),
+        ),
+        ..Secret::default()
+    })
+}
+
+fn config_map(context: &Context<'_>, settings: &DatabaseSettings, members: u32) -> ConfigMap {
+    ConfigMap {
+        metadata: PART.meta(context.app, names::database(&context.app.name)),
+        data: Some(BTreeMap::from([("patroni.yml".to_owned(), database_config::file(context, settings, members))])),
+        ..ConfigMap::default()
+    }
+}
+
+fn ports() -> Vec<ServicePort> {
+    [("postgresql", 5432), ("patroni", 8008), ("lag", 8009)]
+        .into_iter()
+        .map(|(name, port)| ServicePort {
+            name: Some(name.to_owned()),
+            port,
+            target_port: Some(IntOrString::Int(port)),
+            protocol: Some("TCP".to_owned()),
+            ..ServicePort::default()
+        })
+        .collect()
+}
+
+fn headless(context: &Context<'_>) -> Service {
+    Service {
+        metadata: PART.meta(context.app, names::database_members(&context.app.name)),
+        spec: Some(ServiceSpec {
+            cluster_ip: Some("None".to_owned()),
+            selector: Some(PART.selector(context.app)),
+            publish_not_ready_addresses: Some(true),
+            ports: Some(ports()),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// An address of one member that outlives its pods: the routers resolve it once and need no DNS in a failover.
+fn member_service(context: &Context<'_>, ordinal: u32) -> Service {
+    let name = names::database_member(&context.app.name, ordinal);
+    let mut selector = PART.selector(context.app);
+    selector.insert("statefulset.kubernetes.io/pod-name".to_owned(), name.clone());
+    Service {
+        metadata: PART.meta(context.app, name),
+        spec: Some(ServiceSpec {
+            selector: Some(selector),
+            publish_not_ready_addresses: Some(true),
+            ports: Some(ports()),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// One member at a time may leave. A single member has no budget: it would block every drain.
+fn disruption_budget(context: &Context<'_>, members: u32) -> Option<PodDisruptionBudget> {
+    (members >= 2).then(|| PodDisruptionBudget {
+        metadata: PART.meta(context.app, names::database(&context.app.name)),
+        spec: Some(PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(1)),
+            selector: Some(PART.label_selector(context.app)),
+            unhealthy_pod_eviction_policy: Some("IfHealthyBudget".to_owned()),
+            ..PodDisruptionBudgetSpec::default()
+        }),
+        ..PodDisruptionBudget::default()
+    })
+}
+
+fn stateful_set(context: &Context<'_>, tier: &TierPlan, settings: &DatabaseSettings) -> StatefulSet {
+    let app = context.app;
+    let members = tier.replicas.max;
+    let when = match app.deletion_policy {
+        DeletionPolicy::Retain => "Retain",
+        DeletionPolicy::Delete => "Delete",
+    };
+    // Only what a member reads at its start, and nothing that depends on sizes or on how many members there are.
+    let config_hash = hash([database_config::static_file(context).to_string().as_str()]);
+    StatefulSet {
+        metadata: PART.meta(app, names::database(&app.name)),
+        spec: Some(StatefulSetSpec {
+            replicas: Some(i32::try_from(members).unwrap_or(i32::MAX)),
+            service_name: Some(names::database_members(&app.name)),
+            selector: PART.label_selector(app),
+            pod_management_policy: Some("Parallel".to_owned()),
+            update_strategy: Some(StatefulSetUpdateStrategy {
+                type_: Some("OnDelete".to_owned()),
+                ..StatefulSetUpdateStrategy::default()
+            }),
+            persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
+                when_deleted: Some(when.to_owned()),
+                // A member that left may hold the only copy of something: its volume goes by hand or not at all.
+                when_scaled: Some("Retain".to_owned()),
+            }),
+            revision_history_limit: Some(5),
+            template: database_pod::template(context, &context.environment.images, settings, config_hash),
+            volume_claim_templates: Some(vec![claim(context, settings)]),
+            ..StatefulSetSpec::default()
+        }),
+        ..StatefulSet::default()
+    }
+}
+
+fn claim(context: &Context<'_>, settings: &DatabaseSettings) -> PersistentVolumeClaim {
+    let class = context.app.database.as_ref().and_then(|database| database.storage_class.clone());
+    PersistentVolumeClaim {
+        metadata: ObjectMeta {
+            name: Some("data".to_owned()),
+            labels: Some(PART.labels(context.app)),
+            ..ObjectMeta::default()
+        },
+        spec: Some(PersistentVolumeClaimSpec {
+            access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
+            storage_class_name: class.or_else(|| context.environment.storage_class.clone()),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some(BTreeMap::from([(
+                    "storage".to_owned(),
+                    Quantity(settings.postgres.storage.quantity()),
+                )])),
+                ..VolumeResourceRequirements::default()
+            }),
+            ..PersistentVolumeClaimSpec::default()
+        }),
+        ..PersistentVolumeClaim::default()
+    }
+}
