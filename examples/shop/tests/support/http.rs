@@ -1,0 +1,59 @@
+//! A plain HTTP exchange for tests.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use hyper::{HeaderMap, Method};
+use shop::load::client::{Shop, Target};
+use uuid::Uuid;
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+pub async fn exchange(url: &str, method: Method, path: &str, json: Option<String>) -> Answer {
+    let shop = Shop::new(&Target { url: url.to_owned(), host: None }, Duration::from_secs(40)).unwrap();
+    let response = shop.send(method, path, json).await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+}
+
+pub async fn get(url: &str, path: &str) -> Answer {
+    exchange(url, Method::GET, path, None).await
+}
+
+pub async fn order(url: &str, key: Uuid, product: i64, quantity: i64) -> Answer {
+    let body = serde_json::json!({"key": key, "product": product, "quantity": quantity}).to_string();
+    exchange(url, Method::POST, "/api/orders", Some(body)).await
+}
+
+/// A form post by hand: the small client of the load generator speaks only JSON.
+pub async fn form(url: &str, path: &str, fields: &HashMap<&str, String>) -> Answer {
+    use http_body_util::Full;
+    use hyper_util::client::legacy::Client;
+    use hyper_util::rt::TokioExecutor;
+
+    let body = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+    let request = hyper::Request::post(format!("{url}{path}"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Full::new(bytes::Bytes::from(body)))
+        .unwrap();
+    let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+}
