@@ -25,7 +25,7 @@ async fn killed_at_commit(cut: Cut) -> String {
     let reached = proxy.arm(cut);
     let key = Uuid::new_v4();
     let asked = tokio::spawn(async move { order(&url, key, 1, 1).await });
-    let cut_connection = reached.await.unwrap();
+    let cut_connection = tokio::time::timeout(Duration::from_secs(15), reached).await.expect("a COMMIT").unwrap();
     postgres.kill();
     cut_connection.send(()).unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;

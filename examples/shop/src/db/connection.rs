@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -30,7 +31,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(15);
 /// # Errors
 /// A size that the pool refuses.
 pub fn pool(config: Config, limits: Limits, size: usize) -> Result<Pool, managed::BuildError> {
-    Pool::builder(Manager { config, limits }).max_size(size).build()
+    Pool::builder(Manager { config, limits }).max_size(size).runtime(Runtime::Tokio1).build()
 }
 
 /// One server connection with its prepared statements.

@@ -41,10 +41,14 @@ impl Failure {
         match self {
             Self::TimedOut(_) => true,
             Self::PoolClosed | Self::CommitWarned => false,
-            // Without a code it is the connection that failed: refused, reset, closed, not found.
-            Self::Database(error) => {
-                error.as_db_error().is_none_or(|refusal| code_passes(refusal.code(), refusal.message()))
-            }
+            Self::Database(error) => match error.as_db_error() {
+                Some(refusal) => code_passes(refusal.code(), refusal.message()),
+                // Without the server's word: a connection that failed passes, a value that does not fit its column never will.
+                None => {
+                    error.is_closed()
+                        || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
+                }
+            },
         }
     }
 

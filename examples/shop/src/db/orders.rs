@@ -66,7 +66,7 @@ const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = '2500ms'; \
 
 const INSERT: &str = "\
     INSERT INTO orders AS o (key, product_id, quantity, total_cents, pod) \
-    SELECT $1, p.id, $3, p.price_cents * $3, $4 FROM products p WHERE p.id = $2 \
+    SELECT $1, p.id, $3::integer, p.price_cents * $3::integer, $4 FROM products p WHERE p.id = $2 \
     ON CONFLICT (key) DO UPDATE SET attempts = o.attempts + 1 \
     RETURNING id, product_id, quantity, attempts, \
       coalesce(host(inet_server_addr()), 'local') AS node, current_setting('cluster_name') AS cluster";
