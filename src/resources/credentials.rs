@@ -50,6 +50,12 @@ impl Credentials {
         self.0.get(key).map_or("", String::as_str)
     }
 
+    /// Password of the application's own user.
+    #[must_use]
+    pub fn app_password(&self) -> &str {
+        self.get("app-password")
+    }
+
     /// The data of the Secret.
     #[must_use]
     pub fn data(&self) -> BTreeMap<String, String> {

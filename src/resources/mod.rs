@@ -3,6 +3,9 @@
 //! A builder decides whether its object exists (`Option`); pruning removes what is no longer
 //! returned. Nothing here talks to a cluster or chooses a size.
 
+pub mod autoscaling;
+pub mod bindings;
+mod build;
 pub mod context;
 pub mod credentials;
 pub mod database;
@@ -10,14 +13,23 @@ pub mod database_config;
 mod database_network;
 mod database_pod;
 pub mod desired;
+pub mod disruption;
+pub mod edge;
+pub mod edge_config;
+pub mod ingress;
 pub mod meta;
+pub mod migrations;
 pub mod names;
 pub mod network;
 pub mod pod;
 pub mod pool;
 pub mod pool_config;
 pub mod registry;
+pub mod rollout;
+pub mod routes;
+pub mod web;
 
+pub use build::build;
 pub use context::Context;
 pub use credentials::Credentials;
 pub use desired::{DesiredObject, DesiredSet, Stage};

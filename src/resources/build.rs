@@ -1,0 +1,18 @@
+//! The whole desired set of an application: one call for each tier.
+
+use super::{Context, Credentials, DesiredSet, bindings, edge, ingress, migrations, web};
+use crate::domain::{Environment, ValidApp};
+use crate::planner::Plan;
+
+/// All objects of an application by its plan. Without credentials the Secrets are left out.
+#[must_use]
+pub fn build(app: &ValidApp, plan: &Plan, environment: &Environment, credentials: Option<&Credentials>) -> DesiredSet {
+    let context = Context { app, plan, environment, credentials };
+    let mut set = DesiredSet::default();
+    bindings::build(&context, &mut set);
+    migrations::build(&context, &mut set);
+    web::build(&context, &mut set);
+    edge::build(&context, &mut set);
+    ingress::build(&context, &mut set);
+    set
+}

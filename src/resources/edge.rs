@@ -1,0 +1,131 @@
+//! The edge: HAProxy in front of the web tier, where the plan has it.
+//!
+//! It finds the pods by DNS and checks them itself, so it needs neither the operator nor the API
+//! server while it runs.
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, PodSpec, PodTemplateSpec, Probe,
+    Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use super::meta::{self, Part};
+use super::{Context, DesiredSet, Stage, disruption, edge_config, names, network, pod, rollout};
+use crate::planner::{EdgeSettings, Tier, TierPlan, TierSettings};
+
+/// Port for requests.
+pub const PORT: u16 = 8080;
+/// Port for health, metrics and statistics.
+pub const ADMIN_PORT: u16 = 8405;
+/// Key of the configuration in its ConfigMap.
+const CONFIG_KEY: &str = "haproxy.cfg";
+/// From the deletion of a pod to the soft stop: the ingress controller has forgotten the pod by then.
+const STOP_AFTER_SECONDS: i64 = 5;
+/// Beyond `hard-stop-after`, so that the process always ends by itself.
+const FINISH_SECONDS: i64 = edge_config::HARD_STOP_SECONDS + 5;
+
+const PART: Part<'static> = Part { component: Tier::Edge.component(), name: "haproxy", service: None };
+
+/// All objects of the edge.
+pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
+    let Some(tier) = context.plan.tier(Tier::Edge) else { return };
+    let TierSettings::Edge(settings) = &tier.settings else { return };
+    let app = context.app;
+    let name = names::edge(&app.name);
+    let replicas = tier.replicas.max;
+    let config = edge_config::text(context, tier, settings);
+    let ingress = [Some(network::visitors(context, &[PORT])), network::metrics(context, &[ADMIN_PORT])];
+    let egress = network::application_egress(context);
+    let policy = network::policy(context, &PART, name.clone(), ingress.into_iter().flatten().collect(), egress);
+    set.add(Stage::Foundation, &policy);
+    set.add(Stage::Foundation, &rollout::http_service(context, &PART, name.clone(), 80, false));
+    set.add_some(Stage::Foundation, disruption::stateless(context, &PART, name.clone(), replicas, 1).as_ref());
+    // With the Deployment and not before: a pod that restarts meanwhile must not read routes to what is not there yet.
+    set.add(Stage::Serve, &config_map(context, name.clone(), &config));
+    set.add(Stage::Serve, &deployment(context, name, tier, replicas, &config));
+}
+
+fn config_map(context: &Context<'_>, name: String, config: &str) -> ConfigMap {
+    ConfigMap {
+        metadata: PART.meta(context.app, name),
+        data: Some([(CONFIG_KEY.to_owned(), config.to_owned())].into()),
+        ..ConfigMap::default()
+    }
+}
+
+fn deployment(context: &Context<'_>, name: String, tier: &TierPlan, replicas: u32, config: &str) -> Deployment {
+    let app = context.app;
+    Deployment {
+        metadata: PART.meta(app, name.clone()),
+        spec: Some(DeploymentSpec {
+            replicas: Some(replicas.cast_signed()),
+            strategy: Some(rollout::surge_only(1)),
+            progress_deadline_seconds: Some(rollout::PROGRESS_DEADLINE_SECONDS),
+            revision_history_limit: Some(rollout::REVISION_HISTORY_LIMIT),
+            selector: PART.label_selector(app),
+            template: PodTemplateSpec {
+                metadata: Some(PART.template_meta(app, Some(meta::hash([config])))),
+                spec: Some(pod_spec(context, name, tier)),
+            },
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }
+}
+
+fn pod_spec(context: &Context<'_>, config_map: String, tier: &TierPlan) -> PodSpec {
+    PodSpec {
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        image_pull_secrets: pod::pull_secrets(context),
+        security_context: Some(pod::engine_pod_security()),
+        topology_spread_constraints: Some(pod::spread(&PART.label_selector(context.app), false)),
+        termination_grace_period_seconds: Some(STOP_AFTER_SECONDS + FINISH_SECONDS),
+        containers: vec![container(context, tier)],
+        volumes: Some(vec![
+            Volume {
+                name: "config".to_owned(),
+                config_map: Some(ConfigMapVolumeSource { name: config_map, ..ConfigMapVolumeSource::default() }),
+                ..Volume::default()
+            },
+            Volume {
+                name: "run".to_owned(),
+                empty_dir: Some(EmptyDirVolumeSource {
+                    size_limit: Some(Quantity("1Mi".to_owned())),
+                    ..EmptyDirVolumeSource::default()
+                }),
+                ..Volume::default()
+            },
+        ]),
+        ..PodSpec::default()
+    }
+}
+
+fn container(context: &Context<'_>, tier: &TierPlan) -> Container {
+    let port = |name: &str, number: u16| ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: i32::from(number),
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    };
+    let mount = |name: &str, path: &str, read_only: Option<bool>| VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only,
+        ..VolumeMount::default()
+    };
+    Container {
+        name: "haproxy".to_owned(),
+        image: Some(context.images().haproxy.clone()),
+        image_pull_policy: Some("IfNotPresent".to_owned()),
+        ports: Some(vec![port("http", PORT), port("admin", ADMIN_PORT)]),
+        resources: Some(pod::resources(context, &tier.per_replica)),
+        security_context: Some(pod::engine_container_security()),
+        readiness_probe: Some(pod::http_probe("/readyz", "admin", 1, 3)),
+        liveness_probe: Some(Probe { timeout_seconds: Some(5), ..pod::http_probe("/healthz", "admin", 10, 6) }),
+        lifecycle: Some(rollout::stop_after(STOP_AFTER_SECONDS)),
+        volume_mounts: Some(vec![mount("config", "/etc/haproxy", Some(true)), mount("run", "/run/haproxy", None)]),
+        ..Container::default()
+    }
+}

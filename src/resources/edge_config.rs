@@ -1,0 +1,204 @@
+//! The edge's `haproxy.cfg`.
+//!
+//! The bar is that no request fails through roll-out, scale-in and drain of what is behind it:
+//! a pod that leaves goes from DNS at once and gets its SIGTERM ten seconds later, each request has
+//! a connection of its own, a refused connection is tried elsewhere, and what was sent is never
+//! sent twice unless it only reads.
+
+use std::fmt::Write as _;
+
+use super::routes::{public_services, routes};
+use super::{Context, edge, names};
+use crate::api::LoadBalancing;
+use crate::domain::ValidService;
+use crate::planner::{EdgeSettings, TierPlan};
+
+/// A stopping edge ends the requests that are under way after this time.
+pub const HARD_STOP_SECONDS: i64 = 30;
+/// The shortest time that an answer may take before the edge gives up.
+const SHORTEST_SERVER_TIMEOUT_MS: u64 = 60_000;
+
+/// The configuration, with a line feed at the end of each line.
+#[must_use]
+pub fn text(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> String {
+    let mut out = head(context, tier, settings);
+    out.push_str(&frontend(context));
+    out.push_str(&admin(context));
+    for service in public_services(context.app) {
+        out.push_str(&backend(context, service, settings));
+    }
+    out
+}
+
+fn head(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> String {
+    // As many threads as the plan gives cores: by itself HAProxy starts one for each core of the node.
+    let threads = tier.per_replica.cpu.0.div_ceil(1000).clamp(1, 64);
+    let server_timeout = (20 * context.app.targets.latency_p99.value.0).max(SHORTEST_SERVER_TIMEOUT_MS);
+    format!(
+        r#"# Made by the ScaledApp operator from the plan.
+global
+  log stdout format raw local0 info
+  maxconn {maxconn}
+  nbthread {threads}
+  stats socket /run/haproxy/admin.sock mode 660 level admin
+  hard-stop-after {HARD_STOP_SECONDS}s
+  set-var proc.started date()
+
+defaults
+  mode http
+  log global
+  option dontlognull
+  # A connection to a pod carries one request: a kept one may be closed by the pod just when a request is sent on it.
+  option http-server-close
+  # While stopping, idle connections of clients get one more answer, with "Connection: close".
+  option idle-close-on-response
+  # The ingress controller has said who the client is; only without one it is the peer.
+  option forwardfor if-none
+  retries 2
+  option redispatch 1
+  retry-on conn-failure empty-response
+  timeout connect 1s
+  timeout http-request 5s
+  timeout http-keep-alive 120s
+  timeout client 60s
+  timeout server {server_timeout}ms
+  timeout queue {queue}ms
+  timeout tunnel 1h
+  # A pod that is slow to answer is busy; only one that refuses or is not there is taken out within two seconds.
+  timeout check 5s
+  default-server check inter 1s fall 2 rise 1 slowstart 5s resolvers cluster resolve-prefer ipv4 init-addr none
+
+# An answer of the DNS counts at once; its silence takes nobody out.
+resolvers cluster
+  parse-resolv-conf
+  accepted_payload_size 8192
+  resolve_retries 3
+  timeout resolve 1s
+  timeout retry 1s
+  hold valid 1s
+  hold obsolete 0s
+  hold nx 30s
+  hold timeout 1h
+  hold refused 1h
+  hold other 1h
+
+"#,
+        maxconn = settings.max_connections,
+        queue = settings.queue_timeout_ms,
+    )
+}
+
+/// Routes, the longest path first; counted by whole path elements.
+fn frontend(context: &Context<'_>) -> String {
+    let mut out = format!(
+        r#"frontend edge
+  bind :{port}
+  unique-id-format %[uuid()]
+  http-request set-header X-Request-ID %[unique-id] unless {{ req.hdr(X-Request-ID) -m found }}
+  http-request set-header X-Forwarded-Proto http unless {{ req.hdr(X-Forwarded-Proto) -m found }}
+  http-request set-var(txn.request_id) req.hdr(X-Request-ID)
+  http-request set-var(txn.host) req.hdr(Host)
+  # Once sent, only what reads may be sent again.
+  http-request disable-l7-retry unless METH_GET
+{LOG_FORMAT}"#,
+        port = edge::PORT,
+    );
+    let mut has_default = false;
+    for (prefix, service) in routes(context.app) {
+        let name = &service.name;
+        let _ = if prefix == "/" {
+            has_default = true;
+            writeln!(out, "  default_backend {name}")
+        } else {
+            writeln!(out, "  use_backend {name} if {{ path {prefix} }} || {{ path_beg {prefix}/ }}")
+        };
+    }
+    if !has_default {
+        out.push_str("  default_backend no_route\n\nbackend no_route\n");
+        out.push_str(
+            "  http-request return status 404 content-type text/plain string \"no service has this path\\n\"\n",
+        );
+    }
+    out.push('\n');
+    out
+}
+
+/// One JSON object for each request.
+const LOG_FORMAT: &str = r#"  log-format '%{+json}o %(time)[date(0,ms),ms_utime("%Y-%m-%dT%H:%M:%S.%3NZ")] %(requestId)[var(txn.request_id)] %(method)HM %(host)[var(txn.host)] %(path)HP %(status:int)ST %(bytes:int)B %(service)b %(server)s %(queueMs:int)Tw %(connectMs:int)Tc %(answerMs:int)Tr %(totalMs:int)Ta %(retries:int)rc %(end)ts'
+"#;
+
+/// Health, metrics and statistics. Ready is who has found a pod once, or has looked for 20 seconds: what happens
+/// behind the edge afterwards never takes it out.
+fn admin(context: &Context<'_>) -> String {
+    let mut out = format!(
+        r#"frontend admin
+  bind :{port}
+  http-request set-log-level silent
+  timeout client 10s
+  monitor-uri /healthz
+"#,
+        port = edge::ADMIN_PORT
+    );
+    for service in public_services(context.app) {
+        let _ = writeln!(out, "  http-request set-var(proc.ready) bool(true) if {{ nbsrv({}) gt 0 }}", service.name);
+    }
+    out.push_str(
+        r#"  http-request set-var(proc.ready) bool(true) if { date,sub(proc.started) ge 20 }
+  http-request return status 200 content-type text/plain string "ready\n" if { path /readyz } { var(proc.ready) -m found }
+  http-request return status 503 content-type text/plain string "looking for the services\n" if { path /readyz }
+  http-request use-service prometheus-exporter if { path /metrics }
+  stats enable
+  stats uri /stats
+
+"#,
+    );
+    out
+}
+
+fn backend(context: &Context<'_>, service: &ValidService, settings: &EdgeSettings) -> String {
+    let app = context.app;
+    let name = &service.name;
+    let balancing = app.ingress.as_ref().map_or_else(LoadBalancing::default, |ingress| ingress.load_balancing);
+    let balance = match balancing {
+        LoadBalancing::LeastRequests => "leastconn",
+        LoadBalancing::RoundRobin => "roundrobin",
+    };
+    let mut out = format!("backend {name}\n  balance {balance}\n");
+    if let Some(path) = &service.health.readiness_path {
+        let uri = as_uri(path);
+        let host = known_host(context, service);
+        let _ = writeln!(out, "  option httpchk\n  http-check send meth GET uri '{uri}' ver HTTP/1.1 hdr Host {host}");
+    }
+    let fqdn = format!(
+        "{}.{}",
+        names::host(&names::web_pods(&app.name, name), &app.namespace),
+        context.environment.cluster_domain
+    );
+    let slots = settings.slots.get(name).copied().unwrap_or(1).max(1);
+    let maxconn = settings.max_connections_per_pod.get(name).map_or_else(String::new, |n| format!(" maxconn {n}"));
+    let _ = writeln!(out, "  server-template {name}- 1-{slots} {fqdn}:{port}{maxconn}\n", port = service.port);
+    out
+}
+
+/// A host name that the application answers to: its own where it has one, since some refuse others.
+fn known_host(context: &Context<'_>, service: &ValidService) -> String {
+    let app = context.app;
+    let hosts = app.ingress.iter().flat_map(|ingress| &ingress.hosts);
+    hosts
+        .into_iter()
+        .find(|host| !host.starts_with("*."))
+        .cloned()
+        .unwrap_or_else(|| names::host(&names::web(&app.name, &service.name), &app.namespace))
+}
+
+/// The path as it may stand between single quotes in one line: all that is no part of an address is percent-encoded.
+fn as_uri(path: &str) -> String {
+    path.bytes().fold(String::with_capacity(path.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/?%".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}

@@ -1,0 +1,84 @@
+//! Migrations: one Job for each distinct image, command, arguments and environment, in order,
+//! before anything of that generation rolls out. Two tries of one migration never run at once.
+
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
+
+use super::meta::{self, Part};
+use super::{Context, DesiredSet, Stage, bindings, names, network, pod, web};
+use crate::domain::{Bytes, Millicores, ValidMigration, ValidService};
+use crate::planner::Size;
+
+/// The component of everything that belongs to migrations.
+pub const COMPONENT: &str = "migration";
+/// A migration talks to the database and waits: no more CPU than this is asked for it.
+const CPU: Millicores = Millicores(250);
+/// Hex digits of the hash in a Job's name: with the longest names, 63 characters in all.
+const HASH_LENGTH: usize = 8;
+
+/// The Jobs, and the policy that lets nobody reach their pods.
+pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
+    let app = context.app;
+    let Some(first) = app.services.first().filter(|_| !app.migrations.is_empty()) else { return };
+    let part = Part { component: COMPONENT, name: COMPONENT, service: None };
+    let name = names::migrations(&app.name);
+    let egress = network::application_egress(context);
+    set.add(Stage::Foundation, &network::policy(context, &part, name, Vec::new(), egress));
+    for (order, migration) in (0..).zip(&app.migrations) {
+        let object = set.add(Stage::Migrate, &job(context, first, migration));
+        object.order = order;
+        object.create_only = true;
+    }
+}
+
+/// Name of a migration's Job.
+#[must_use]
+pub fn job_name(app: &crate::domain::AppName, migration: &ValidMigration) -> String {
+    // Serialising strings and environment variables cannot fail; as JSON no two inputs look alike.
+    let input = serde_json::to_string(&(&migration.image, &migration.command, &migration.args, &migration.env));
+    let hash = meta::hash([input.unwrap_or_default().as_str()]);
+    names::migration(app, &migration.name, &hash[..HASH_LENGTH])
+}
+
+fn job(context: &Context<'_>, first: &ValidService, migration: &ValidMigration) -> Job {
+    let app = context.app;
+    let part = Part { component: COMPONENT, name: &migration.name, service: None };
+    let seconds = i64::try_from(migration.timeout.0.div_ceil(1000)).unwrap_or(i64::MAX).max(1);
+    Job {
+        metadata: part.meta(app, job_name(&app.name, migration)),
+        spec: Some(JobSpec {
+            active_deadline_seconds: Some(seconds),
+            // Tries come at most every six minutes after the first few: the deadline ends them, not their number.
+            backoff_limit: Some(i32::try_from(seconds / 60).unwrap_or(i32::MAX).clamp(6, 1000)),
+            pod_replacement_policy: Some("Failed".to_owned()),
+            template: PodTemplateSpec {
+                metadata: Some(part.template_meta(app, None)),
+                spec: Some(PodSpec {
+                    // Failed tries stay, with their logs.
+                    restart_policy: Some("Never".to_owned()),
+                    containers: vec![container(context, first, migration)],
+                    ..web::application_pod(context, first)
+                }),
+            },
+            ..JobSpec::default()
+        }),
+        ..Job::default()
+    }
+}
+
+/// As the first service: its user, its memory, its bindings.
+fn container(context: &Context<'_>, first: &ValidService, migration: &ValidMigration) -> Container {
+    let planned = context.plan.web(&first.name).map_or(Size::default(), |tier| tier.per_replica);
+    let size = Size { cpu: planned.cpu.min(CPU), memory: planned.memory, storage: Bytes(0) };
+    Container {
+        name: web::CONTAINER.to_owned(),
+        image: Some(migration.image.clone()),
+        image_pull_policy: Some("IfNotPresent".to_owned()),
+        command: web::list(&migration.command),
+        args: web::list(&migration.args),
+        env: Some(bindings::environment(context, None, &migration.env)),
+        resources: Some(pod::resources(context, &size)),
+        security_context: Some(web::container_security(&first.security_context)),
+        ..Container::default()
+    }
+}
