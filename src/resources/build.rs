@@ -1,6 +1,6 @@
 //! The whole desired set of an application: one call for each tier.
 
-use super::{Context, Credentials, DesiredSet, bindings, edge, ingress, migrations, web};
+use super::{Context, Credentials, DesiredSet, bindings, database, edge, ingress, migrations, pool, web};
 use crate::domain::{Environment, ValidApp};
 use crate::planner::Plan;
 
@@ -10,6 +10,8 @@ pub fn build(app: &ValidApp, plan: &Plan, environment: &Environment, credentials
     let context = Context { app, plan, environment, credentials };
     let mut set = DesiredSet::default();
     bindings::build(&context, &mut set);
+    database::build(&context, &mut set);
+    pool::build(&context, &mut set);
     migrations::build(&context, &mut set);
     web::build(&context, &mut set);
     edge::build(&context, &mut set);

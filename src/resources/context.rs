@@ -1,7 +1,7 @@
 //! What every builder is given.
 
 use super::Credentials;
-use crate::domain::{EngineImages, Environment, ValidApp};
+use crate::domain::{Environment, ValidApp};
 use crate::planner::Plan;
 
 /// Inputs of the builders.
@@ -15,12 +15,4 @@ pub struct Context<'a> {
     pub environment: &'a Environment,
     /// Generated passwords; `None` leaves every Secret out, as `render` does.
     pub credentials: Option<&'a Credentials>,
-}
-
-impl<'a> Context<'a> {
-    /// Images of the engines.
-    #[must_use]
-    pub fn images(&self) -> &'a EngineImages {
-        &self.environment.images
-    }
 }

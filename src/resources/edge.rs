@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::meta::{self, Part};
 use super::{Context, DesiredSet, Stage, disruption, edge_config, names, network, pod, rollout};
-use crate::planner::{EdgeSettings, Tier, TierPlan, TierSettings};
+use crate::planner::{Tier, TierPlan, TierSettings};
 
 /// Port for requests.
 pub const PORT: u16 = 8080;
@@ -117,7 +117,7 @@ fn container(context: &Context<'_>, tier: &TierPlan) -> Container {
     };
     Container {
         name: "haproxy".to_owned(),
-        image: Some(context.images().haproxy.clone()),
+        image: Some(context.environment.images.haproxy.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         ports: Some(vec![port("http", PORT), port("admin", ADMIN_PORT)]),
         resources: Some(pod::resources(context, &tier.per_replica)),

@@ -91,7 +91,7 @@ resolvers cluster
 /// Routes, the longest path first; counted by whole path elements.
 fn frontend(context: &Context<'_>) -> String {
     let mut out = format!(
-        r#"frontend edge
+        r"frontend edge
   bind :{port}
   unique-id-format %[uuid()]
   http-request set-header X-Request-ID %[unique-id] unless {{ req.hdr(X-Request-ID) -m found }}
@@ -100,7 +100,7 @@ fn frontend(context: &Context<'_>) -> String {
   http-request set-var(txn.host) req.hdr(Host)
   # Once sent, only what reads may be sent again.
   http-request disable-l7-retry unless METH_GET
-{LOG_FORMAT}"#,
+{LOG_FORMAT}",
         port = edge::PORT,
     );
     let mut has_default = false;
@@ -131,12 +131,12 @@ const LOG_FORMAT: &str = r#"  log-format '%{+json}o %(time)[date(0,ms),ms_utime(
 /// behind the edge afterwards never takes it out.
 fn admin(context: &Context<'_>) -> String {
     let mut out = format!(
-        r#"frontend admin
+        r"frontend admin
   bind :{port}
   http-request set-log-level silent
   timeout client 10s
   monitor-uri /healthz
-"#,
+",
         port = edge::ADMIN_PORT
     );
     for service in public_services(context.app) {

@@ -43,9 +43,9 @@ pub fn impatient_dns() -> PodDNSConfig {
 }
 
 /// A Service with one port named `http` that leads to the container's port of that name; headless ones show the
-/// addresses of their ready pods in DNS, so `port` is the container's.
+/// addresses of their ready pods in DNS, so `number` is the container's.
 #[must_use]
-pub fn http_service(context: &Context<'_>, part: &Part<'_>, name: String, port: u16, headless: bool) -> Service {
+pub fn http_service(context: &Context<'_>, part: &Part<'_>, name: String, number: u16, headless: bool) -> Service {
     Service {
         metadata: part.meta(context.app, name),
         spec: Some(ServiceSpec {
@@ -54,7 +54,7 @@ pub fn http_service(context: &Context<'_>, part: &Part<'_>, name: String, port: 
             selector: Some(part.selector(context.app)),
             ports: Some(vec![ServicePort {
                 name: Some("http".to_owned()),
-                port: i32::from(port),
+                port: i32::from(number),
                 protocol: Some("TCP".to_owned()),
                 target_port: Some(IntOrString::String("http".to_owned())),
                 ..ServicePort::default()
