@@ -1,5 +1,7 @@
 //! The command line: parse, call, print. It must never decide anything beyond the exit code.
 
+#![allow(clippy::doc_markdown)] // the docs here are the help text, where backticks would show
+
 use std::process::ExitCode;
 
 use anyhow::Context as _;

@@ -68,7 +68,7 @@ pub struct ServeConfig {
 }
 
 impl ServeConfig {
-    /// Reads PORT, HOSTNAME, DATABASE_URL, DATABASE_READ_URL, DATABASE_POOL_SIZE, WRITE_DEADLINE and READ_DEADLINE.
+    /// Reads `PORT`, `HOSTNAME`, `DATABASE_URL`, `DATABASE_READ_URL`, `DATABASE_POOL_SIZE`, `WRITE_DEADLINE` and `READ_DEADLINE`.
     ///
     /// # Errors
     /// A variable that is missing or makes no sense.
@@ -76,7 +76,7 @@ impl ServeConfig {
         let write = database("DATABASE_URL")?.ok_or(ConfigError::Missing("DATABASE_URL"))?;
         let defaults = Limits::default();
         Ok(Self {
-            port: parsed("PORT", 8080, |text| text.parse())?,
+            port: parsed("PORT", 8080, str::parse)?,
             pod: env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned()),
             read: database("DATABASE_READ_URL")?.unwrap_or_else(|| write.clone()),
             write,
@@ -99,7 +99,7 @@ pub struct MigrateConfig {
 }
 
 impl MigrateConfig {
-    /// Reads DATABASE_DIRECT_URL and MIGRATE_PATIENCE.
+    /// Reads `DATABASE_DIRECT_URL` and `MIGRATE_PATIENCE`.
     ///
     /// # Errors
     /// A variable that is missing or makes no sense.

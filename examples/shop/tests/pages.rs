@@ -1,5 +1,7 @@
 //! The shop against a real PostgreSQL in quiet times: schema, pages, API.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test may fail by panicking
+
 mod support;
 
 use std::collections::HashMap;

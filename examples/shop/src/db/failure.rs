@@ -46,7 +46,7 @@ impl Failure {
                 // Without the server's word: a connection that failed passes, a value that does not fit its column never will.
                 None => {
                     error.is_closed()
-                        || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
+                        || std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
                 }
             },
         }

@@ -220,7 +220,7 @@ pub async fn keys(
         while chunk.len() < CHUNK {
             let Some(row) = rows.try_next().await? else {
                 use std::fmt::Write as _;
-                write!(chunk, "# end {count}\n").map_err(std::io::Error::other)?;
+                writeln!(chunk, "# end {count}").map_err(std::io::Error::other)?;
                 lease.clean();
                 return Ok(Some((Bytes::from(chunk), None)));
             };

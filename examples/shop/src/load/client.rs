@@ -1,5 +1,7 @@
 //! A small HTTP client that reports what happened instead of failing. It must never follow a redirect or try again.
 
+#![allow(clippy::doc_markdown)] // some docs here are help text, where brackets would show
+
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};

@@ -77,18 +77,18 @@ pub async fn serve(config: ServeConfig) -> anyhow::Result<()> {
             .with_context(|| format!("cannot listen on port {}", config.port))?,
     };
     tracing::info!(port = config.port, pod = shop.pod, "serving");
-    let (stop, stopped) = watch::channel(false);
+    let (sender, told_to_stop) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () }
         tracing::info!("stopping: finishing what is in flight");
-        stop.send_replace(true);
+        sender.send_replace(true);
     });
-    let server = axum::serve(listener, router(shop)).with_graceful_shutdown(told(stopped.clone()));
+    let server = axum::serve(listener, router(shop)).with_graceful_shutdown(told(told_to_stop.clone()));
     tokio::select! {
-        served = server.into_future() => served?,
-        () = async { told(stopped).await; tokio::time::sleep(DRAIN).await } => tracing::warn!("requests were still in flight after the drain time"),
+        ended = server.into_future() => ended?,
+        () = async { told(told_to_stop).await; tokio::time::sleep(DRAIN).await } => tracing::warn!("requests were still in flight after the drain time"),
     }
     tracing::info!("stopped");
     Ok(())

@@ -182,6 +182,7 @@ fn with_node(mut response: Response, node: Node) -> Response {
 }
 
 /// `1234` cents as `12.34`.
+#[allow(clippy::trivially_copy_pass_by_ref)] // templates pass references
 fn money(cents: &i64) -> String {
     format!("€{}.{:02}", cents / 100, cents % 100)
 }

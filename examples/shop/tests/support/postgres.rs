@@ -80,9 +80,9 @@ impl Postgres {
         loop {
             let log = std::fs::OpenOptions::new().create(true).append(true).open(self.home.join("log")).unwrap();
             let mut command = self.command("postgres", &["-D", &data, "-p", &port]);
-            settings.iter().for_each(|setting| {
+            for setting in settings {
                 command.args(["-c", setting]);
-            });
+            }
             let mut server = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
             // After a kill the first tries may fail while the last backend of the old server still holds its shared memory.
             while server.try_wait().unwrap().is_none() {
