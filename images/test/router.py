@@ -61,6 +61,9 @@ class Server(http.server.ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 64
 
+    def handle_error(self, *_):
+        """The router hung up while this process was stopped."""
+
 
 def serve_rest(member):
     child = os.fork()
@@ -72,7 +75,7 @@ def serve_rest(member):
 
 
 class LagAgent(threading.Thread):
-    """What the lag agent of a member says; None: nobody listens."""
+    """What the lag agent of a member says; None: nothing, it hangs up."""
 
     def __init__(self, member):
         super().__init__(daemon=True)
@@ -314,6 +317,43 @@ def killed(world):
     world.postgres[0] = start_postgres(0)
 
 
+def outage(world):
+    """A whole failover as the pool's clients see it: member 0 dies at once, another becomes primary 20 s later."""
+    clients = [Client(f"client {number}", 6432) for number in range(10)]
+    clients[-1].wait_for([0])
+    time.sleep(3)  # no log-in under way: one that fails makes PgBouncer refuse queries until the next succeeds
+    fault = time.monotonic()
+    world.postgres[0].send_signal(signal.SIGQUIT)
+    world.postgres[0].wait()
+    os.kill(world.rest[0], signal.SIGKILL)
+    os.waitpid(world.rest[0], 0)
+    time.sleep(20)
+    promoted = time.monotonic()
+    role(1, "primary")
+    for client in clients:
+        client.wait_for([1])
+        client.running = False
+    first = max(client.first_of(1, promoted) for client in clients)
+    errors = [len(client.errors_since(fault)) for client in clients]
+    print(f"{'dead primary, the next after 20 s':34} {len(clients)} pooled clients: all answered {first:.2f} s after the promotion, errors {errors}", flush=True)
+    world.postgres[0] = start_postgres(0)
+    role(0, "replica")
+    world.rest[0] = serve_rest(0)
+    assert max(errors) <= 1, [client.errors_since(fault)[-1:] for client in clients]
+
+
+def leftovers(world):
+    """The router keeps no session but those that clients hold: a hung one would live for a day."""
+    time.sleep(3)
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect("/run/haproxy/run/haproxy/admin.sock")
+        control.sendall(b"show sess\n")
+        lines = control.makefile().read().split("\n")
+    old = [line for line in lines if "age=" in line and "GLOBAL" not in line]
+    print(f"{'sessions left in the router':34} {len(old)}", flush=True)
+    assert len(old) <= 4, "\n".join(old)
+
+
 def reads(world):
     reader = Client("reader", 5002)
     reader.wait_for([1, 2])
@@ -329,6 +369,7 @@ def reads(world):
     world.agents[first].says = world.agents[other].says = None
     time.sleep(2)
     world.agents[first].says = "up"
+    time.sleep(2)
     pooled = Client("pooled reads", 6432, "app_ro")
     pooled.wait_for([first])
     fault = time.monotonic()
@@ -352,7 +393,7 @@ def console(world):
     assert refused_at_network
 
 
-CASES = [flip, demoted, refused, killed, lost, reads, console, frozen_short, frozen]
+CASES = [flip, demoted, refused, killed, lost, outage, reads, console, frozen_short, frozen, leftovers]
 
 
 def main():
