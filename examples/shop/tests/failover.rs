@@ -99,6 +99,21 @@ async fn a_database_that_stays_away_fails_the_order_and_says_that_it_was_not_pla
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pool_full_of_silent_connections_costs_one_time_out() {
+    let postgres = Postgres::start();
+    migrate(&postgres.url()).await;
+    let proxy = Proxy::start(postgres.port).await;
+    let url = serve(&proxy.url(), &proxy.url(), Limits::default()).await;
+    let orders = (0..8).map(|_| order(&url, Uuid::new_v4(), 1, 1));
+    assert!(futures_util::future::join_all(orders).await.iter().all(|answer| answer.status == 201));
+    proxy.silence();
+    let (started, key) = (Instant::now(), Uuid::new_v4());
+    assert_eq!(order(&url, key, 1, 1).await.status, 201);
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(rows_and_attempts(&postgres, key), "1|1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_server_is_waited_out() {
     let postgres = Postgres::start();
     migrate(&postgres.url()).await;

@@ -23,8 +23,9 @@ use crate::config::Limits;
 /// A pool of [`Session`]s.
 pub type Pool = managed::Pool<Manager>;
 
-/// An idle connection older than this is asked before it is trusted.
+/// An idle connection older than this is asked before it is trusted, and has this long to answer.
 const TRUSTED_IDLE: Duration = Duration::from_secs(15);
+const CHECK: Duration = Duration::from_millis(500);
 
 /// Makes a pool for one address.
 ///
@@ -32,6 +33,14 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(15);
 /// A size that the pool refuses.
 pub fn pool(config: Config, limits: Limits, size: usize) -> Result<Pool, managed::BuildError> {
     Pool::builder(Manager { config, limits }).max_size(size).runtime(Runtime::Tokio1).build()
+}
+
+/// After a time-out: closes the idle connections of a pool, which most likely lead to the same silent peer. Without this each of them
+/// would cost a time-out of its own.
+pub fn distrust(pool: &Pool, failure: &Failure) {
+    if matches!(failure, Failure::TimedOut("statement" | "commit")) {
+        pool.retain(|_, _| false);
+    }
 }
 
 /// One server connection with its prepared statements.
@@ -165,7 +174,7 @@ impl managed::Manager for Manager {
             return Err(RecycleError::message("closed"));
         }
         if metrics.last_used() > TRUSTED_IDLE {
-            timeout(self.limits.connect, session.client.simple_query("SELECT 1"))
+            timeout(CHECK, session.client.simple_query("SELECT 1"))
                 .await
                 .map_err(|_| RecycleError::message("no answer"))?
                 .map_err(Failure::from)?;

@@ -13,7 +13,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Node;
-use super::connection::{Lease, Pool};
+use super::connection::{Lease, Pool, distrust};
 use super::failure::Failure;
 use super::retry::Patience;
 use crate::metrics::Metrics;
@@ -95,6 +95,7 @@ pub async fn place(pool: &Pool, order: &NewOrder, deadline: Duration, metrics: &
             Err(_) => Failure::TimedOut("deadline"),
         };
         maybe_committed |= commit_sent;
+        distrust(pool, &failure);
         let reason = failure.reason();
         // After COMMIT was sent every failure but a warned one is worth another try: the key settles what became of it.
         let again = failure.passes() || (commit_sent && !matches!(failure, Failure::CommitWarned));

@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::Node;
-use super::connection::{Lease, Pool};
+use super::connection::{Lease, Pool, distrust};
 use super::failure::Failure;
 use super::retry::Patience;
 use crate::metrics::Metrics;
@@ -190,6 +190,7 @@ async fn query(
             Ok(Err(failure)) => failure,
             Err(_) => Failure::TimedOut("deadline"),
         };
+        distrust(pool, &failure);
         if !failure.passes() || !patience.pause().await {
             return Err(failure);
         }

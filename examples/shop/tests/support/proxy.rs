@@ -1,5 +1,6 @@
 //! A TCP proxy before PostgreSQL that watches for COMMIT and, when armed, breaks the connection at exactly that message.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,6 +24,7 @@ type Armed = Option<(Cut, oneshot::Sender<oneshot::Sender<()>>)>;
 pub struct Proxy {
     pub port: u16,
     armed: Arc<Mutex<Armed>>,
+    silenced: Arc<AtomicU64>,
 }
 
 impl Proxy {
@@ -30,13 +32,19 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let armed: Arc<Mutex<Armed>> = Arc::default();
-        let shared = Arc::clone(&armed);
+        let silenced: Arc<AtomicU64> = Arc::default();
+        let (shared, silence) = (Arc::clone(&armed), Arc::clone(&silenced));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(relay(client, server, Arc::clone(&shared)));
+                tokio::spawn(relay(client, server, Arc::clone(&shared), Arc::clone(&silence)));
             }
         });
-        Self { port, armed }
+        Self { port, armed, silenced }
+    }
+
+    /// Every connection of now stays open and says nothing more, as with a peer whose node is lost; new ones work.
+    pub fn silence(&self) {
+        self.silenced.fetch_add(1, Ordering::SeqCst);
     }
 
     pub fn url(&self) -> String {
@@ -51,13 +59,17 @@ impl Proxy {
     }
 }
 
-async fn relay(mut client: TcpStream, server: u16, armed: Arc<Mutex<Armed>>) {
+async fn relay(mut client: TcpStream, server: u16, armed: Arc<Mutex<Armed>>, silenced: Arc<AtomicU64>) {
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", server)).await else { return };
+    let born = silenced.load(Ordering::SeqCst);
     let (mut up, mut down) = (vec![0; 16384], vec![0; 16384]);
     loop {
         tokio::select! {
             read = client.read(&mut up) => {
                 let Ok(read @ 1..) = read else { return };
+                if silenced.load(Ordering::SeqCst) != born {
+                    continue;
+                }
                 let message = &up[..read];
                 let commit = message.windows(COMMIT.len()).any(|window| window == COMMIT);
                 let trap = if commit { armed.lock().unwrap().take() } else { None };
