@@ -25,7 +25,7 @@ pub fn text(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> 
     out.push_str(&frontend(context));
     out.push_str(&admin(context));
     for service in public_services(context.app) {
-        out.push_str(&backend(context, service, settings));
+        out.push_str(&backend(context, service, tier, settings));
     }
     out
 }
@@ -124,7 +124,7 @@ fn frontend(context: &Context<'_>) -> String {
 }
 
 /// One JSON object for each request.
-const LOG_FORMAT: &str = r#"  log-format '%{+json}o %(time)[date(0,ms),ms_utime("%Y-%m-%dT%H:%M:%S.%3NZ")] %(requestId)[var(txn.request_id)] %(method)HM %(host)[var(txn.host)] %(path)HP %(status:int)ST %(bytes:int)B %(service)b %(server)s %(queueMs:int)Tw %(connectMs:int)Tc %(answerMs:int)Tr %(totalMs:int)Ta %(retries:int)rc %(end)ts'
+const LOG_FORMAT: &str = r#"  log-format '%{+json}o %(time)[date(0,ms),ms_utime("%Y-%m-%dT%H:%M:%S.%3NZ")] %(requestId)[var(txn.request_id)] %(method)HM %(host)[var(txn.host)] %(path)HP %(status:sint)ST %(bytes:sint)B %(service)b %(server)s %(queueMs:sint)Tw %(connectMs:sint)Tc %(answerMs:sint)Tr %(totalMs:sint)Ta %(retries:sint)rc %(end)ts'
 "#;
 
 /// Health, metrics and statistics. Ready is who has found a pod once, or has looked for 20 seconds: what happens
@@ -133,7 +133,7 @@ fn admin(context: &Context<'_>) -> String {
     let mut out = format!(
         r"frontend admin
   bind :{port}
-  http-request set-log-level silent
+  no log
   timeout client 10s
   monitor-uri /healthz
 ",
@@ -155,7 +155,13 @@ fn admin(context: &Context<'_>) -> String {
     out
 }
 
-fn backend(context: &Context<'_>, service: &ValidService, settings: &EdgeSettings) -> String {
+/// One edge's part of the requests that a pod may have under way, so that all edges but one keep to the plan's number;
+/// a few at least, since requests do not fall evenly on the edges.
+fn part_of(per_pod: u32, edges: u32) -> u32 {
+    per_pod.div_ceil(edges.saturating_sub(1).max(1)).max(per_pod.min(8))
+}
+
+fn backend(context: &Context<'_>, service: &ValidService, tier: &TierPlan, settings: &EdgeSettings) -> String {
     let app = context.app;
     let name = &service.name;
     let balancing = app.ingress.as_ref().map_or_else(LoadBalancing::default, |ingress| ingress.load_balancing);
@@ -175,7 +181,8 @@ fn backend(context: &Context<'_>, service: &ValidService, settings: &EdgeSetting
         context.environment.cluster_domain
     );
     let slots = settings.slots.get(name).copied().unwrap_or(1).max(1);
-    let maxconn = settings.max_connections_per_pod.get(name).map_or_else(String::new, |n| format!(" maxconn {n}"));
+    let per_pod = settings.max_connections_per_pod.get(name);
+    let maxconn = per_pod.map_or_else(String::new, |&count| format!(" maxconn {}", part_of(count, tier.replicas.max)));
     let _ = writeln!(out, "  server-template {name}- 1-{slots} {fqdn}:{port}{maxconn}\n", port = service.port);
     out
 }
@@ -201,4 +208,25 @@ fn as_uri(path: &str) -> String {
         }
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_health_path_cannot_leave_its_line_or_its_quotes() {
+        assert_eq!(as_uri("/healthz?deep=1"), "/healthz?deep=1");
+        assert_eq!(as_uri("/a b'\n  lua-load x#\"\\"), "/a%20b%27%0A%20%20lua-load%20x%23%22%5C");
+        assert_eq!(as_uri("/ä"), "/%C3%A4");
+    }
+
+    #[test]
+    fn edges_share_what_a_pod_bears_with_one_edge_lost() {
+        assert_eq!(part_of(100, 1), 100);
+        assert_eq!(part_of(100, 2), 100);
+        assert_eq!(part_of(100, 5), 25);
+        assert_eq!(part_of(16, 20), 8);
+        assert_eq!(part_of(4, 20), 4);
+    }
 }

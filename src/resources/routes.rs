@@ -67,3 +67,34 @@ fn without_trailing_slash(path: &str) -> String {
     let trimmed = path.trim_end_matches('/');
     if trimmed.is_empty() { "/".to_owned() } else { trimmed.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{IngressTls, LoadBalancing};
+
+    #[test]
+    fn a_certificate_covers_its_hosts_and_one_label_below_a_wildcard() {
+        let ingress = |hosts: Option<Vec<&str>>| ValidIngress {
+            class_name: None,
+            hosts: Vec::new(),
+            tls: vec![IngressTls {
+                hosts: hosts.map(|hosts| hosts.into_iter().map(str::to_owned).collect()),
+                secret_name: "tls".to_owned(),
+            }],
+            annotations: std::collections::BTreeMap::new(),
+            load_balancing: LoadBalancing::default(),
+        };
+        assert!(is_encrypted(&ingress(None), "shop.example.com"));
+        assert!(is_encrypted(&ingress(Some(vec!["shop.example.com"])), "shop.example.com"));
+        assert!(is_encrypted(&ingress(Some(vec!["*.example.com"])), "shop.example.com"));
+        assert!(!is_encrypted(&ingress(Some(vec!["*.example.com"])), "a.shop.example.com"));
+        assert!(!is_encrypted(&ingress(Some(vec!["*.example.com"])), "example.com"));
+    }
+
+    #[test]
+    fn a_trailing_slash_says_nothing() {
+        assert_eq!(without_trailing_slash("/api/"), "/api");
+        assert_eq!(without_trailing_slash("/"), "/");
+    }
+}
