@@ -32,6 +32,9 @@ pub struct DesiredObject {
     /// Whether it is only created, never changed: the template of a Job cannot change, and its
     /// name tells one from another.
     pub create_only: bool,
+    /// Deployments that must each have a ready pod before this object is changed, so that traffic is never
+    /// sent to what does not answer yet; a creation does not wait.
+    pub leads_to: Vec<String>,
     /// The owned fields, with apiVersion and kind; without `spec.replicas` where an autoscaler owns it.
     pub object: Value,
     /// Pods to begin with, where an autoscaler owns `spec.replicas` afterwards.
@@ -60,6 +63,7 @@ impl DesiredSet {
             stage,
             order: 0,
             create_only: false,
+            leads_to: Vec::new(),
             object: value,
             seed_replicas: None,
             retained: false,

@@ -32,7 +32,17 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
         }),
         ..Ingress::default()
     };
-    set.add(Stage::Serve, &object);
+    // A plan that switches the edge on changes the backend: not before the edge answers.
+    set.add(Stage::Serve, &object).leads_to = backends(context);
+}
+
+/// Names of the Services behind the Ingress, and of their Deployments.
+fn backends(context: &Context<'_>) -> Vec<String> {
+    let app = &context.app.name;
+    if routes::has_edge(context) {
+        return vec![names::edge(app)];
+    }
+    routes::public_services(context.app).into_iter().map(|service| names::web(app, &service.name)).collect()
 }
 
 fn rules(ingress: &ValidIngress, paths: &[HTTPIngressPath]) -> Vec<IngressRule> {
