@@ -3,6 +3,8 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${SCALEDAPP_CACHE:-$HOME/.cache/scaledapp}
 HELM_VERSION=3.22.0
+# One target directory for all checkouts and both packages: dependencies are built once for each content.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/cargo}
 
 say() { printf '\n== %s\n' "$*" >&2; }
 die() { printf '%s\n' "$*" >&2; exit 1; }

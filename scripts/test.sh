@@ -44,36 +44,35 @@ phase_control-plane() {
 
 phase_cluster() {
   run cluster-unit bash -c 'cd tests/cluster && CGO_ENABLED=0 go test ./internal/...'
-  run cluster-real tests/cluster/test.sh
+  ROUNDS=${ROUNDS:-3} run cluster-real tests/cluster/test.sh
 }
 
-kins() { tests/cluster/kins.sh "$@"; }
-
 phase_e2e() {
-  local status=0
+  local kins
+  kins=$(tests/cluster/build.sh)/kins
+  export KINS_NAME=$TEST_CLUSTER
   images/build.sh build
   cargo build --quiet --release --locked --manifest-path examples/shop/Cargo.toml
-  kins up --config kind-config.yaml --name "$TEST_CLUSTER" --port-offset 100
+  "$kins" up --config kind-config.yaml --port-offset 100
   export KUBECONFIG
-  KUBECONFIG=$(kins kubeconfig --name "$TEST_CLUSTER")
-  kins load --name "$TEST_CLUSTER" $(cut -d' ' -f2 build/images.yaml)
+  KUBECONFIG=$("$kins" kubeconfig)
+  "$kins" load $(cut -d' ' -f2 build/images.yaml)
   install_operator
-  export SCALEDAPP_E2E_KUBECTL="$ROOT/tests/cluster/kins.sh kubectl" SCALEDAPP_E2E_URL=http://127.0.0.1:18180
-  export SCALEDAPP_E2E_SHOP=$ROOT/examples/shop/target/release/shop SCALEDAPP_E2E_SHOP_IMAGE
+  export SCALEDAPP_E2E_KUBECTL="$kins kubectl" SCALEDAPP_E2E_URL=http://127.0.0.1:18180
+  export SCALEDAPP_E2E_SHOP=$CARGO_TARGET_DIR/release/shop SCALEDAPP_E2E_SHOP_IMAGE
   SCALEDAPP_E2E_SHOP_IMAGE=$(image shop)
   export SCALEDAPP_E2E_CONTROL_PLANE=$TEST_CLUSTER-control-plane SCALEDAPP_E2E_AUDIT_LOG
-  SCALEDAPP_E2E_AUDIT_LOG=$(kins audit-log --name "$TEST_CLUSTER")
-  export SCALEDAPP_E2E_KINS=$ROOT/tests/cluster/kins.sh
+  SCALEDAPP_E2E_AUDIT_LOG=$("$kins" audit-log)
+  export SCALEDAPP_E2E_KINS=$kins
   run e2e cargo test --locked --test e2e -- --test-threads=1 --nocapture
-  if [ -z "${KEEP_CLUSTER:-}" ]; then kins down --name "$TEST_CLUSTER"; fi
-  return $status
+  [ -n "${KEEP_CLUSTER:-}" ] || "$kins" down
 }
 
 # Counts of cargo's and go's closing lines, over all logs of this run.
 summary() {
   local passed failed skipped
   passed=$(cat "$LOGS"/*.log | grep -aoE '^test result: .* ([0-9]+) passed' | grep -oE '[0-9]+ passed' | awk '{n += $1} END {print n + 0}')
-  passed=$((passed + $(cat "$LOGS"/*.log | grep -acE '^(ok  |PASS:)' || true)))
+  passed=$((passed + $(cat "$LOGS"/*.log | grep -acE '^ok  ?' || true)))
   failed=$(cat "$LOGS"/*.log | grep -aoE '^test result: .* ([0-9]+) failed' | grep -oE '[0-9]+ failed' | awk '{n += $1} END {print n + 0}')
   [ "$failed" -ge ${#FAILED[@]} ] || failed=${#FAILED[@]}
   skipped=$(cat "$LOGS"/*.log | grep -aoE '^test result: .* ([0-9]+) ignored' | grep -oE '[0-9]+ ignored' | awk '{n += $1} END {print n + 0}')

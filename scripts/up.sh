@@ -21,7 +21,7 @@ install_operator
 say "the sample shop"
 mkdir -p build
 sed "s|localhost/scaledapp/shop:dev|$(image shop)|" manifests/samples/shop.yaml >build/shop.yaml
-kubectl=$($CLUSTER kubectl-path)
+kubectl="$(tests/cluster/build.sh)/kins kubectl"
 $kubectl apply -f build/shop.yaml
 $kubectl wait --for=condition=Ready scaledapp/shop --timeout=5m
 
@@ -32,8 +32,9 @@ printf '%s\n' "$order"
 curl -sf -D - -o build/orders.json -H "Host: $HOST" "$URL/api/orders?limit=3" | grep -i '^x-' || true
 cat build/orders.json; echo
 
+command -v kubectl >/dev/null && try=kubectl || try=$kubectl
 say "the plan"
-target/release/scaledapp plan -f build/shop.yaml
+"$CARGO_TARGET_DIR"/release/scaledapp plan -f build/shop.yaml
 
 cat <<END
 
@@ -42,9 +43,9 @@ The shop runs: $URL/ (host name $HOST: add "127.0.0.1 $HOST" to /etc/hosts, or s
   export KUBECONFIG=$KUBECONFIG
 
 Three things to try:
-  1. $kubectl get scaledapp shop -o wide && $kubectl get pods -o wide
-  2. $kubectl delete pod -l scaledapp.dev/app=shop,role=primary     # orders go on
-  3. $kubectl patch scaledapp shop --type merge -p '{"spec":{"targets":{"dailyActiveUsers":200000}}}'   # watch it climb
+  1. $try get scaledapp shop -o wide && $try get pods -o wide
+  2. $try delete pod -l scaledapp.dev/app=shop,role=primary     # orders go on
+  3. $try patch scaledapp shop --type merge -p '{"spec":{"targets":{"dailyActiveUsers":200000}}}'   # watch it climb
 
 make down ends all of it.
 END
