@@ -8,6 +8,7 @@
 //! types  proof     numbers    objects      the cluster
 //! ```
 
+pub mod agent;
 pub mod api;
 pub mod domain;
 pub mod planner;
