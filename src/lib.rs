@@ -11,5 +11,6 @@
 pub mod agent;
 pub mod api;
 pub mod domain;
+pub mod engines;
 pub mod planner;
 pub mod resources;

@@ -9,8 +9,8 @@ use k8s_openapi::api::apps::v1::{
     StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
 };
 use k8s_openapi::api::core::v1::{
-    ConfigMap, PersistentVolumeClaim, PersistentVolumeClaimSpec, Secret, Service, ServiceAccount, ServicePort,
-    ServiceSpec, VolumeResourceRequirements,
+    ConfigMap, PersistentVolumeClaim, PersistentVolumeClaimSpec, Service, ServiceAccount, ServicePort, ServiceSpec,
+    VolumeResourceRequirements,
 };
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
@@ -54,7 +54,6 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
     set.add(Stage::Foundation, &account(context));
     set.add(Stage::Foundation, &role(context, members));
     set.add(Stage::Foundation, &role_binding(context));
-    set.add_some(Stage::Foundation, binding(context).as_ref());
     set.add(Stage::Foundation, &config_map(context, settings, members));
     set.add(Stage::Foundation, &database_network::policy(context));
     set.add(Stage::Foundation, &headless(context));
@@ -111,38 +110,6 @@ fn role_binding(context: &Context<'_>) -> RoleBinding {
             ..Subject::default()
         }]),
     }
-}
-
-/// The binding: how applications find the database, by the names of the Service Binding specification.
-fn binding(context: &Context<'_>) -> Option<Secret> {
-    let credentials = context.credentials?;
-    let app = context.app;
-    let password = credentials.get("app-password");
-    let host = names::host(&names::pool(&app.name), &app.namespace);
-    let direct = names::host(&names::pool_direct(&app.name), &app.namespace);
-    let data = [
-        ("type", "postgresql".to_owned()),
-        ("provider", "scaledapp".to_owned()),
-        ("host", host.clone()),
-        ("port", "5432".to_owned()),
-        ("username", "app".to_owned()),
-        ("password", password.to_owned()),
-        ("database", "app".to_owned()),
-        ("uri", format!("postgresql://app:{password}@{host}:5432/app")),
-        ("read-uri", format!("postgresql://app:{password}@{host}:5432/app_ro")),
-        ("direct-uri", format!("postgresql://app:{password}@{direct}:5432/app")),
-    ];
-    Some(Secret {
-        metadata: PART.meta(app, names::database(&app.name)),
-        type_: Some("servicebinding.io/postgresql".to_owned()),
-        // `data` rather than `stringData`: the server gives back what was applied, so that nothing drifts.
-        data: Some(
-            data.into_iter()
-                .map(|(key, value)| (key.to_owned(), k8s_openapi::ByteString(value.into_bytes())))
-                .collect(),
-        ),
-        ..Secret::default()
-    })
 }
 
 fn config_map(context: &Context<'_>, settings: &DatabaseSettings, members: u32) -> ConfigMap {

@@ -105,7 +105,8 @@ defaults
   mode tcp
   option tcpka
   option dontlognull
-  retries 2
+  # With retries a session that waits for its next try while its server goes down is never ended.
+  retries 0
   timeout connect 2s
   timeout check 3s
   timeout client 24h
@@ -127,17 +128,18 @@ resolvers cluster
   hold other 1h
   hold obsolete 1h
 
+# A new connection waits for a server that takes sessions, up to 29 s.
 frontend write
   bind :5001
   tcp-request inspect-delay 30s
-  tcp-request content lua.hold write if {{ nbsrv(write) eq 0 }}
+  tcp-request content lua.hold write write
   default_backend write
 
 # Reads fall back to the primary, so that they have a server as long as anything has.
 frontend read
   bind :5002
   tcp-request inspect-delay 30s
-  tcp-request content lua.hold write if {{ nbsrv(read) eq 0 }} {{ nbsrv(write) eq 0 }}
+  tcp-request content lua.hold read write
   use_backend write if {{ nbsrv(read) eq 0 }}
   default_backend read
 
