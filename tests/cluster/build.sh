@@ -11,14 +11,14 @@ KUBERNETES=1.35.4 METRICS_SERVER=0.9.0 TRAEFIK=3.7.15
 
 hash=$(find . -type f \( -name '*.go' -o -name 'go.*' -o -name '*.yaml' -o -name build.sh \) ! -name '*_test.go' -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
 out=$TOOLS/cluster-$hash
-if [ -x "$out/kins" ]; then echo "$out"; exit; fi
+if [ -x "$out/kins" ]; then touch "$out"; echo "$out"; exit; fi
 
 ./setup.sh >&2
 command -v go >/dev/null && [ ! -x "$TOOLS/go/bin/go" ] || PATH=$TOOLS/go/bin:$PATH
 mkdir -p "$TOOLS"
 exec 9>"$TOOLS/.build.lock"
 flock 9
-if [ -x "$out/kins" ]; then echo "$out"; exit; fi
+if [ -x "$out/kins" ]; then touch "$out"; echo "$out"; exit; fi
 work=$(mktemp -d "$TOOLS/.building.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
@@ -66,8 +66,8 @@ chmod 0755 "$work/out"
 rm -rf "$out"
 mv "$work/out" "$out"
 
-# Older builds go, except those that a cluster still runs.
-for old in "$TOOLS"/cluster-*; do
-  [ "$old" = "$out" ] || grep -qs "\"$old\"" "$CACHE"/clusters/*/state.json || rm -rf "$old"
+# Builds that nothing has used for a day go, except those that a cluster runs.
+find "$TOOLS" -maxdepth 1 -name 'cluster-*' -mmin +1440 | while read -r old; do
+  grep -qs "\"$old\"" "$CACHE"/clusters/*/state.json || rm -rf "$old"
 done
 echo "$out"

@@ -17,12 +17,12 @@ import (
 var manifests embed.FS
 
 // Deployment names an add-on that can be waited for.
-type Deployment struct{ Namespace, Name string }
+type Deployment struct{ Title, Namespace, Name string }
 
 // What a cluster waits for at its start. Metrics come some ten seconds later.
 var (
-	DNS     = Deployment{"kube-system", "coredns"}
-	Ingress = Deployment{"ingress", "traefik"}
+	DNS     = Deployment{"DNS", "kube-system", "coredns"}
+	Ingress = Deployment{"the ingress controller", "ingress", "traefik"}
 )
 
 // Manifests are the documents to apply to the cluster.
@@ -40,6 +40,27 @@ func Manifests(c plan.Cluster) (string, error) {
 		documents = append(documents, string(data))
 	}
 	fill := strings.NewReplacer("PAUSE_IMAGE", node.PauseImage, "DNS_ADDRESS", c.DNS.String())
+	return fill.Replace(strings.Join(documents, "---\n")), nil
+}
+
+// toolsMount and toolsVolume give a container the node's own tools.
+const (
+	toolsMount  = ", {name: tools, mountPath: /tools, readOnly: true}"
+	toolsVolume = "      - {name: tools, hostPath: {path: /run/kins/tools, type: Directory}}\n"
+)
+
+// Portable are the add-ons that a cluster of kind lacks, metrics and ingress,
+// with an image that holds the tools in place of the node's.
+func Portable(image string) (string, error) {
+	var documents []string
+	for _, name := range []string{"metrics-server", "traefik"} {
+		data, err := manifests.ReadFile("manifests/" + name + ".yaml")
+		if err != nil {
+			return "", err
+		}
+		documents = append(documents, string(data))
+	}
+	fill := strings.NewReplacer("PAUSE_IMAGE", image, toolsMount, "", toolsVolume, "")
 	return fill.Replace(strings.Join(documents, "---\n")), nil
 }
 

@@ -69,7 +69,7 @@ func parseMount(line string) (Hierarchy, bool) {
 		var options []string
 		for _, o := range strings.Split(right[2], ",") {
 			switch {
-			case o == "rw" || o == "ro" || strings.HasPrefix(o, "release_agent="):
+			case o == "rw" || o == "ro" || o == "xattr" || o == "clone_children" || strings.HasPrefix(o, "release_agent="):
 			case strings.HasPrefix(o, "name="):
 				options = append(options, "none", o)
 			default:

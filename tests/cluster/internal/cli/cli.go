@@ -86,7 +86,7 @@ func root() *cobra.Command {
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	command.PersistentFlags().StringVar(&name, "name", name, "name of the cluster (also KINS_NAME)")
 	command.AddCommand(
-		up(&name), down(&name), status(), kubeconfig(&name), auditLog(&name), load(&name), image(),
+		up(&name), down(&name), status(), kubeconfig(&name), auditLog(&name), load(&name), image(), addonsCommand(),
 		nodeCommands(&name), netCommands(&name), svcCommands(&name), execCommand(&name), auditCommand(),
 	)
 	return command

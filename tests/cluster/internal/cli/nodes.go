@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"scaledapp.dev/kins/internal/addons"
 	"scaledapp.dev/kins/internal/cluster"
 	"scaledapp.dev/kins/internal/images"
 	"scaledapp.dev/kins/internal/network"
@@ -105,4 +106,15 @@ func image() *cobra.Command {
 	}
 	command.Flags().StringSliceVar(&entrypoint, "entrypoint", nil, "command of the image")
 	return command
+}
+
+func addonsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "addons IMAGE", Short: "Print metrics and ingress for a cluster of kind; IMAGE holds /tools", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			documents, err := addons.Portable(args[0])
+			fmt.Print(documents)
+			return err
+		},
+	}
 }

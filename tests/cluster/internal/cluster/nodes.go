@@ -164,23 +164,20 @@ func (c *Cluster) load(name string, source images.Source) error {
 	return nil
 }
 
-// loadInto waits for the node's containerd, which may have just been started.
-func (c *Cluster) loadInto(n plan.Node, source images.Source, archive string) (bool, error) {
+// loadWhenUp loads into a node whose containerd may have just been started.
+func (c *Cluster) loadWhenUp(n plan.Node, source images.Source, archive string) error {
 	containerd := c.containerd(n)
-	var has bool
-	var err error
 	for end := time.Now().Add(serviceTimeout); ; time.Sleep(pollInterval) {
-		if has, err = containerd.Has(source); err == nil {
-			break
-		}
-		if time.Now().After(end) {
-			return false, err
+		has, err := containerd.Has(source)
+		switch {
+		case err == nil && has:
+			return nil
+		case err == nil:
+			return containerd.Import(source, archive)
+		case time.Now().After(end):
+			return err
 		}
 	}
-	if has {
-		return false, nil
-	}
-	return true, containerd.Import(source, archive)
 }
 
 // containerd reaches the node's socket through its init's view of the file

@@ -74,8 +74,8 @@ func (c *Cluster) waitUsable(client *kube.Client) error {
 	}); err != nil {
 		return err
 	}
-	for what, deployment := range map[string]addons.Deployment{"DNS": addons.DNS, "the ingress controller": addons.Ingress} {
-		if err := c.until(what+" is available", func() error {
+	for _, deployment := range []addons.Deployment{addons.DNS, addons.Ingress} {
+		if err := c.until(deployment.Title+" is available", func() error {
 			available, err := client.Available(deployment.Namespace, deployment.Name)
 			if err == nil && !available {
 				err = fmt.Errorf("deployment %s/%s is not available", deployment.Namespace, deployment.Name)
@@ -139,8 +139,5 @@ func (c *Cluster) loadPause() error {
 	if err != nil {
 		return err
 	}
-	return c.each(func(n plan.Node) error {
-		_, err := c.loadInto(n, source, archive)
-		return err
-	})
+	return c.each(func(n plan.Node) error { return c.loadWhenUp(n, source, archive) })
 }

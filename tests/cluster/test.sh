@@ -1,0 +1,151 @@
+#!/bin/bash
+# Proves the local cluster: pages through the ingress, DNS, volumes that follow
+# their pods, metrics, faults, the audit log, two clusters side by side, and
+# ROUNDS times (10 unless set; CI sets 3) up and down with nothing left behind.
+set -eu
+cd "$(dirname "$(readlink -f "$0")")"
+ROUNDS=${ROUNDS:-10}
+export KINS_NAME=${KINS_NAME:-kins-test}
+CONFIG=../../kind-config.yaml
+OFFSET=${PORT_OFFSET:-2000}
+unset KUBECONFIG
+
+tools=$(./build.sh)
+kins=$tools/kins
+work=$(mktemp -d)
+step=start
+finish() {
+  local code=$?
+  "$kins" down >/dev/null 2>&1 || true
+  KINS_NAME=$KINS_NAME-b "$kins" down >/dev/null 2>&1 || true
+  rm -rf "$work"
+  [ $code = 0 ] && echo "cluster test: all passed" || echo "cluster test: FAILED at: $step" >&2
+}
+trap finish EXIT
+
+now() { date +%s.%N; }
+since() { awk "BEGIN {printf \"%.1f\", $(now) - $1}"; }
+begin() { step=$*; began=$(now); }
+passed() { echo "ok  $(since "$began") s  $step${1:+: $1}"; }
+kubectl() { "$kins" kubectl "$@"; }
+quiet() { "$@" >"$work/out" 2>&1 || { cat "$work/out" >&2; return 1; }; }
+# eventually SECONDS COMMAND...: until it succeeds
+eventually() {
+  local end=$((SECONDS + $1)); shift
+  until "$@" >"$work/out" 2>&1; do
+    [ $SECONDS -lt $end ] || { cat "$work/out" >&2; return 1; }
+    sleep 0.3
+  done
+}
+up() { "$kins" up --config "$CONFIG" --name "$KINS_NAME" --port-offset "$OFFSET" "$@"; }
+page() { curl -sf --noproxy '*' --max-time 3 -H "Host: hello.example" "http://127.0.0.1:$((18080 + OFFSET))/"; }
+secure_page() { curl -skf --noproxy '*' --max-time 3 -H "Host: hello.example" "https://127.0.0.1:$((18443 + OFFSET))/"; }
+node_ready() { [ "$(kubectl get node "$KINS_NAME-$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = "$2" ]; }
+answering_pods() { for _ in $(seq 30); do page; done | sort -u | wc -l; }
+volume_pod() { # NAME NODE ARGS
+  sed -e "s/NAME/$1/; s/NODE/$KINS_NAME-$2/" -e "s#ARGS#$3#" test/volume-pod.yaml | kubectl apply -f - &&
+    kubectl wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$1" --timeout=60s
+}
+nothing_left() { left=$("$kins" audit); [ -z "$left" ] || { echo "$left" >&2; return 1; }; }
+
+begin "nothing of ours is on the machine before"
+nothing_left; passed
+
+begin "up"
+quiet up --tune fault; passed
+
+begin "up again changes nothing"
+before=$(kubectl get nodes -o jsonpath='{.items[*].metadata.uid}')
+quiet up --tune fault
+[ "$before" = "$(kubectl get nodes -o jsonpath='{.items[*].metadata.uid}')" ]; passed
+
+begin "up with another wish is refused"
+if quiet up --tune default 2>/dev/null; then exit 1; fi; passed
+
+begin "load an archive, and skip it the second time"
+CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$work/probe" ./cmd/probe
+quiet "$kins" image localhost/kins/probe:test "$work/probe.tar" /probe="$work/probe" --entrypoint /probe
+quiet "$kins" load "$work/probe.tar"
+"$kins" load "$work/probe.tar" | grep -q "on every node already"; passed
+
+begin "load an image of the image store by its name, and skip it the second time"
+export STORAGE_DRIVER=${STORAGE_DRIVER:-overlay}
+printf 'FROM scratch\nCOPY probe /probe\nENTRYPOINT ["/probe"]\n' >"$work/Dockerfile"
+quiet buildah bud --quiet --isolation chroot -t localhost/kins/probe:store "$work"
+quiet "$kins" load localhost/kins/probe:store
+"$kins" load localhost/kins/probe:store | grep -q "on every node already"
+quiet buildah rmi localhost/kins/probe:store; passed
+
+begin "the hello page through the ingress, from a pod on each worker"
+quiet kubectl apply -f test/hello.yaml
+quiet kubectl rollout status deployment/hello --timeout=60s
+eventually 20 page
+[ "$(answering_pods)" = 3 ]
+eventually 10 secure_page; passed
+
+begin "cluster DNS, from a pod to a Service and from a node"
+quiet kubectl exec deployment/hello -- /probe get http://hello.default.svc.cluster.local/
+quiet kubectl exec deployment/hello -- /probe get http://hello/
+eventually 10 "$kins" exec worker2 getent hosts hello.default.svc.cluster.local; passed
+
+begin "a volume follows its pod to another node, as a user that is not root"
+quiet volume_pod writer worker '[write, /data/file, "kept words"]'
+quiet kubectl delete pod writer --now
+quiet volume_pod reader worker3 '[read, /data/file]'
+[ "$(kubectl logs reader)" = "kept words" ]
+quiet kubectl delete pod reader --now; passed
+
+begin "metrics"
+eventually 60 kubectl top nodes
+eventually 60 kubectl top pods; passed
+
+begin "the audit log names the writer"
+grep -q '"verb":"patch".*"username":"kubernetes-admin".*"resource":"deployments"' "$("$kins" audit-log)" ||
+  grep -q '"verb":"create".*"username":"kubernetes-admin".*"resource":"deployments"' "$("$kins" audit-log)"; passed
+
+begin "a node that is stopped is noticed, and comes back"
+"$kins" node stop worker2
+eventually 40 node_ready worker2 Unknown
+page >/dev/null
+quiet "$kins" node start worker2
+eventually 40 node_ready worker2 True; passed
+
+begin "a node that is cut off is noticed, and comes back"
+"$kins" net down worker3
+eventually 40 node_ready worker3 Unknown
+"$kins" net up worker3
+eventually 40 node_ready worker3 True; passed
+
+begin "a service that is stopped stays down until it is started"
+quiet "$kins" svc stop control-plane apiserver
+sleep 2
+if kubectl get --raw /readyz >/dev/null 2>&1; then exit 1; fi
+quiet "$kins" svc start control-plane apiserver
+eventually 40 kubectl get --raw /readyz; passed
+
+begin "up mends a stopped node and a stopped service"
+"$kins" node stop worker
+"$kins" svc stop worker3 kubelet
+quiet up --tune fault
+quiet "$kins" status; passed
+
+begin "a second cluster side by side, with its own ports, and down leaves the first alone"
+KINS_NAME=$KINS_NAME-b quiet "$kins" up --config "$CONFIG" --name "$KINS_NAME-b" --port-offset $((OFFSET + 1))
+KINS_NAME=$KINS_NAME-b quiet "$kins" kubectl get nodes
+eventually 30 page
+KINS_NAME=$KINS_NAME-b quiet "$kins" down
+eventually 5 page
+quiet kubectl get nodes; passed
+
+begin "down leaves nothing"
+quiet "$kins" down
+nothing_left; passed
+
+for round in $(seq "$ROUNDS"); do
+  begin "round $round of $ROUNDS"
+  quiet up
+  upped=$(since "$began"); went=$(now)
+  quiet "$kins" down
+  downed=$(since "$went")
+  nothing_left; passed "up $upped s, down $downed s, nothing left"
+done
