@@ -174,6 +174,14 @@ build_image() {
   say "$name: built in $((SECONDS - start)) s"
 }
 
+# One build at a time on a machine: two would make the same base and the same layers. Compiling stays outside.
+locked() {
+  exec 8>"$CACHE/images.lock"
+  flock -n 8 || { say "another build of images runs, waiting for it"; flock 8; }
+  exists "$3" || "$@"
+  exec 8>&-
+}
+
 record() {   # replace the line of one image in build/images.yaml
   mkdir -p "${RESULT%/*}"
   { grep -v "^$1: " "$RESULT" 2>/dev/null || true; printf '%s: %s\n' "$1" "$2"; } | LC_ALL=C sort >"$RESULT.new"
@@ -188,7 +196,7 @@ build_all() {
   for name in "$@"; do
     stage "$name"
     reference=$(reference "$name")
-    if exists "$reference"; then say "$name: up to date"; else build_image "$name" "$reference"; fi
+    exists "$reference" || locked build_image "$name" "$reference"
     record "$name" "$reference"
   done
 }
@@ -225,12 +233,10 @@ main() {
   esac
   choose_engine
   mkdir -p "$CACHE"
-  exec 8>"$CACHE/images.lock"
-  flock -n 8 || { say "another build of images runs, waiting for it"; flock 8; }
   WORK=$(mktemp -d "$CACHE/work.XXXXXX")
   case $verb in
     build) [ $# -gt 0 ] || set -- "${IMAGES[@]}"; build_all "$@"; say "references are in ${RESULT#"$ROOT"/}" ;;
-    push) [ $# -eq 1 ] || die "push takes one argument, the registry, e.g. registry.example/scaledapp"; push_all "$1" ;;
+    push) REGISTRY=localhost/scaledapp; [ $# -eq 1 ] || die "push takes one argument, the registry, e.g. registry.example/scaledapp"; push_all "$1" ;;
     list) list ;;
   esac
 }
