@@ -10,7 +10,9 @@
 
 pub mod agent;
 pub mod api;
+pub mod cli;
 pub mod domain;
 pub mod engines;
 pub mod planner;
+pub mod report;
 pub mod resources;

@@ -1,8 +1,7 @@
-//! Entry point.
+//! Entry point of the `scaledapp` command.
 
-use scaledapp::api::crd::crd;
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
-    print!("{}", serde_yaml::to_string(&crd())?);
-    Ok(())
+fn main() -> ExitCode {
+    scaledapp::cli::run()
 }

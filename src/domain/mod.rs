@@ -4,9 +4,11 @@
 //! Nothing here talks to a cluster, reads a clock or knows the planner.
 
 pub mod app;
+pub mod defaults;
 pub mod environment;
 pub mod quantity;
 pub mod sourced;
+pub mod validate;
 
 pub use app::{
     AppName, ValidApp, ValidChanges, ValidDatabase, ValidDatabasePin, ValidGrowth, ValidIngress, ValidLoad,
@@ -15,3 +17,4 @@ pub use app::{
 pub use environment::{EngineImages, Environment, LargestPod};
 pub use quantity::{Bytes, Millicores, Millis};
 pub use sourced::{Grade, Origin, Sourced};
+pub use validate::{Problem, resolve_database, validate};

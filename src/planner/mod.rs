@@ -4,11 +4,30 @@
 //! continuous) and packing (pods, sizes, bounds). Then lints over the finished plan. Nothing here
 //! knows a clock, a network, randomness or Kubernetes objects.
 
+mod assembly;
+pub mod availability;
+pub mod changes;
+pub mod database;
+pub mod demand;
+pub mod edge;
+mod engine_settings;
+mod findings;
+pub mod ladder;
+pub mod lints;
+pub mod model;
+pub mod packing;
 pub mod plan;
+pub mod pool;
+pub mod queueing;
 pub mod recorded;
+pub mod web;
+
+pub use assembly::{effective, plan};
+pub use model::{Catalogue, Constant};
 
 pub use plan::{
-    Bottleneck, DatabaseSettings, DemandFigures, EdgeSettings, Finding, FindingKind, LadderRung, Plan, PoolSettings,
-    Proposal, Reason, Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan, TierSettings, WebSettings,
+    Bottleneck, DatabaseSettings, DemandFigures, EdgeSettings, Finding, FindingKind, LadderRung, MonthlyCost, Plan,
+    PoolSettings, Proposal, Reason, Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan, TierSettings,
+    WebSettings,
 };
 pub use recorded::{RecordedPlan, RecordedTier};

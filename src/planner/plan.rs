@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{ProposedChange, Trigger};
-use crate::domain::{Bytes, Millicores};
+use crate::domain::{Bytes, EngineImages, Millicores};
 
 /// A finished plan.
 #[derive(Serialize, Clone, Debug, PartialEq)]
@@ -31,6 +31,10 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// Rough cost of a month.
     pub monthly_cost: MonthlyCost,
+    /// Revision of the catalogue that made the plan.
+    pub catalogue: String,
+    /// Images to build with: the recorded ones until a change of them is approved.
+    pub images: EngineImages,
     /// Changes against the previous plan that wait for an approval; the tiers above do not have them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposed: Option<Proposal>,
@@ -179,7 +183,10 @@ pub struct Size {
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Requirement {
+    /// CPU that is busy at peak.
     pub cpu_millicores: f64,
+    /// CPU with the room that keeps waiting short: what the packing must offer.
+    pub staffed_cpu_millicores: f64,
     pub memory_bytes: f64,
     pub storage_bytes: f64,
 }
@@ -270,7 +277,7 @@ pub struct PoolSettings {
 }
 
 /// Settings of the database.
-#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseSettings {
     /// `max_connections` of `PostgreSQL`.
@@ -349,6 +356,8 @@ pub struct Finding {
 )]
 #[allow(missing_docs)]
 pub enum FindingKind {
+    InvalidSpec,
+    PlanInconsistent,
     LatencyBelowServiceTime,
     AvailabilityAboveZones,
     WritesAboveOnePrimary,
@@ -384,6 +393,51 @@ pub struct MonthlyCost {
     pub low: f64,
     /// At `replicas.max`.
     pub high: f64,
+}
+
+impl Reason {
+    /// A number with its formula; inputs follow by [`Reason::with`].
+    pub fn new(
+        quantity: impl Into<String>,
+        value: impl ToString,
+        formula: impl Into<String>,
+        source: impl Into<String>,
+    ) -> Self {
+        Self {
+            quantity: quantity.into(),
+            value: value.to_string(),
+            formula: formula.into(),
+            inputs: BTreeMap::new(),
+            source: source.into(),
+        }
+    }
+
+    /// One input more.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.inputs.insert(name.to_owned(), value.to_string());
+        self
+    }
+}
+
+impl Finding {
+    /// A finding about a field.
+    pub fn new(severity: Severity, kind: FindingKind, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity, kind, field: field.into(), message: message.into() }
+    }
+}
+
+impl Size {
+    /// `count` of this size together.
+    #[must_use]
+    pub fn times(self, count: u32) -> Self {
+        let count = u64::from(count);
+        Self {
+            cpu: Millicores(self.cpu.0.saturating_mul(count)),
+            memory: Bytes(self.memory.0.saturating_mul(count)),
+            storage: Bytes(self.storage.0.saturating_mul(count)),
+        }
+    }
 }
 
 impl Plan {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Plan, Replicas, Rung, Size, Tier};
+use super::plan::{DatabaseSettings, Plan, Replicas, Rung, Size, Tier, TierSettings};
 use crate::api::ScaledAppSpec;
 use crate::domain::EngineImages;
 
@@ -39,6 +39,9 @@ pub struct RecordedTier {
     pub replicas: Replicas,
     /// Size of one pod.
     pub per_replica: Size,
+    /// Settings of a database, which a restart would be needed to change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseSettings>,
 }
 
 impl RecordedPlan {
@@ -57,6 +60,10 @@ impl RecordedPlan {
                     name: t.name.clone(),
                     replicas: t.replicas,
                     per_replica: t.per_replica,
+                    database: match &t.settings {
+                        TierSettings::Database(settings) => Some(settings.clone()),
+                        _ => None,
+                    },
                 })
                 .collect(),
             images,

@@ -1,0 +1,117 @@
+//! Reads what the offline commands are given: specs, environment, recorded plans.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_yaml::Value;
+
+use super::CliError;
+use crate::api::ScaledApp;
+use crate::domain::{Environment, Problem};
+use crate::planner::RecordedPlan;
+
+/// One `ScaledApp` of a file, or what is wrong with its form.
+pub struct Document {
+    /// Its name, as far as it can be read.
+    pub name: String,
+    /// The resource, or why it is none.
+    pub app: Result<Box<ScaledApp>, Problem>,
+}
+
+/// A file's text; `-` is the standard input.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(path: &Path) -> Result<String, CliError> {
+    let failed = |error: std::io::Error| CliError::Usage(format!("cannot read {}: {error}", path.display()));
+    if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+/// All `ScaledApp` documents of a text; other kinds are passed over, and named.
+///
+/// # Errors
+/// When the text is no YAML, or holds no `ScaledApp`.
+pub fn documents(text: &str, origin: &Path) -> Result<(Vec<Document>, Vec<String>), CliError> {
+    let mut documents = Vec::new();
+    let mut others = Vec::new();
+    let typed = serde_yaml::Deserializer::from_str(text);
+    for (plain, typed) in serde_yaml::Deserializer::from_str(text).zip(typed) {
+        let value = Value::deserialize(plain)
+            .map_err(|error| CliError::Usage(format!("{} is no YAML: {error}", origin.display())))?;
+        if value.is_null() {
+            continue;
+        }
+        let text_of = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (version, kind) = (text_of("apiVersion"), text_of("kind"));
+        if kind != "ScaledApp" {
+            others.push(if kind.is_empty() { "a document without kind".to_owned() } else { kind });
+            continue;
+        }
+        let metadata = value.get("metadata").and_then(|m| m.get("name")).and_then(Value::as_str);
+        documents.push(Document { name: metadata.unwrap_or_default().to_owned(), app: parse(&value, &version, typed) });
+    }
+    if documents.is_empty() {
+        return Err(CliError::Usage(format!(
+            "{} holds no ScaledApp: write one with apiVersion: scaledapp.dev/v1alpha1 and kind: ScaledApp",
+            origin.display()
+        )));
+    }
+    Ok((documents, others))
+}
+
+fn parse(value: &Value, version: &str, typed: serde_yaml::Deserializer<'_>) -> Result<Box<ScaledApp>, Problem> {
+    let expected = format!("{}/{}", crate::api::GROUP, crate::api::VERSION);
+    if version != expected {
+        return Err(problem("apiVersion", format!("apiVersion is {version:?}: write {expected}.")));
+    }
+    let known = ["apiVersion", "kind", "metadata", "spec", "status"];
+    let unknown = value.as_mapping().into_iter().flatten().find_map(|(key, _)| {
+        let key = key.as_str().unwrap_or_default();
+        (!known.contains(&key)).then(|| key.to_owned())
+    });
+    if let Some(key) = unknown {
+        return Err(problem(
+            &key,
+            format!("{key} is no field of a ScaledApp: what an application must bear is written below spec."),
+        ));
+    }
+    ScaledApp::deserialize(typed).map(Box::new).map_err(|error| {
+        let text = error.to_string();
+        let field =
+            text.split(": ").next().filter(|head| head.starts_with("spec") && !head.contains(' ')).unwrap_or("spec");
+        problem(field, format!("{text}. 'scaledapp explain {field}' shows the fields that there are."))
+    })
+}
+
+fn problem(field: &str, message: String) -> Problem {
+    Problem { field: field.to_owned(), message }
+}
+
+/// The environment of a file; the default one without a file.
+///
+/// # Errors
+/// When the file cannot be read or is no environment.
+pub fn environment(path: Option<&Path>) -> Result<Environment, CliError> {
+    let Some(path) = path else { return Ok(Environment::default()) };
+    serde_yaml::from_str(&read(path)?)
+        .map_err(|error| CliError::Usage(format!("{} is no environment: {error}", path.display())))
+}
+
+/// The recorded plan of a file: as `plan -o recorded` writes it, or a `ControllerRevision` that holds one.
+///
+/// # Errors
+/// When the file cannot be read or holds no recorded plan.
+pub fn recorded(path: &Path) -> Result<RecordedPlan, CliError> {
+    let failed =
+        |error: serde_yaml::Error| CliError::Usage(format!("{} holds no recorded plan: {error}", path.display()));
+    let value: Value = serde_yaml::from_str(&read(path)?).map_err(failed)?;
+    let is_revision = value.get("kind").and_then(Value::as_str) == Some("ControllerRevision");
+    let data = if is_revision { value.get("data").cloned().unwrap_or_default() } else { value };
+    serde_yaml::from_value(data).map_err(failed)
+}

@@ -1,0 +1,75 @@
+//! The command line: one file a subcommand, thin: parse, call, print.
+//!
+//! Exit codes: 0 done, 1 a spec that cannot be met, 2 bad usage. Nothing here decides a size.
+
+mod completions;
+mod crd;
+mod explain;
+pub mod input;
+mod plan;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The command line.
+#[derive(Parser, Debug)]
+#[command(
+    name = "scaledapp",
+    version,
+    about = "From what an application must bear to the architecture that bears it",
+    long_about = "One ScaledApp says what an application must bear: users, latency, availability, growth.\nscaledapp derives the architecture from it, sizes every tier and says why.",
+    after_help = "Begin with:\n  scaledapp plan -f manifests/samples/hello.yaml        what ten thousand users need, and why\n  scaledapp plan -f app.yaml --users 2000000            what two million would need\n  scaledapp explain profile.cpuPerRequest               what a field means, and where its default comes from",
+    propagate_version = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Shows what a spec needs, tier by tier, with the reasons
+    Plan(plan::PlanArgs),
+    /// Explains the fields of the spec: type, default, grade of the evidence, source
+    Explain(explain::ExplainArgs),
+    /// Prints the CustomResourceDefinition
+    Crd,
+    /// Prints a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// Why a command failed.
+#[derive(thiserror::Error, Debug)]
+pub enum CliError {
+    /// A spec that cannot be met; told already.
+    #[error("the spec cannot be met")]
+    Refused,
+    /// The command was used in a wrong way, or a file could not be read.
+    #[error("{0}")]
+    Usage(String),
+    /// The output could not be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Plan(args) => plan::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Crd => crd::run(),
+        Command::Completions(args) => completions::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CliError::Refused) => ExitCode::from(1),
+        // A closed pipe, as of `| head`, is the reader's wish.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("scaledapp: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The application's own containers: services and migrations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::EnvVar;
+
+use super::checker::{Checker, is_name, is_subdomain};
+use crate::api::{Health, ScaledAppSpec, Service, ServicePin, ServiceSecurityContext};
+use crate::domain::{Bytes, Millis, ValidMigration, ValidService, ValidServicePin, defaults};
+
+const TIER_WORDS: [&str; 12] = [
+    "edge", "pool", "database", "direct", "cache", "sessions", "queue", "proxy", "worker", "migrate", "plan", "config",
+];
+
+/// The services, with their parts of the load.
+pub(super) fn services(check: &mut Checker, spec: &ScaledAppSpec) -> Vec<ValidService> {
+    let declared = &spec.services;
+    if declared.is_empty() {
+        check.report("spec.services", "is empty", "write at least one service with name and image");
+    }
+    check.length("spec.services", declared.len(), 16);
+    check.distinct("spec.services", declared.iter().map(|s| s.name.as_str()));
+    let shares = shares(check, declared);
+    shared_paths(check, declared);
+    let only = declared.len() == 1;
+    declared
+        .iter()
+        .zip(shares)
+        .enumerate()
+        .map(|(index, (s, share))| service(check, spec, index, s, share, only))
+        .collect()
+}
+
+fn service(
+    check: &mut Checker,
+    spec: &ScaledAppSpec,
+    index: usize,
+    s: &Service,
+    share: f64,
+    only: bool,
+) -> ValidService {
+    let field = format!("spec.services[{index}]");
+    if !is_name(&s.name, 20) {
+        check.report(
+            format!("{field}.name"),
+            format!("is {:?}", s.name),
+            "start with a letter, use lower-case letters, digits and '-' only, and at most 20 characters",
+        );
+    }
+    if TIER_WORDS.contains(&s.name.as_str()) {
+        check.report(
+            format!("{field}.name"),
+            format!("is {:?}, which names a tier", s.name),
+            "choose another name, for example web",
+        );
+    }
+    image(check, &format!("{field}.image"), &s.image);
+    words(check, &format!("{field}.command"), s.command.as_deref());
+    words(check, &format!("{field}.args"), s.args.as_deref());
+    let env = s.env.clone().unwrap_or_default();
+    environment(check, &format!("{field}.env"), &env, spec);
+    let env_from = s.env_from.clone().unwrap_or_default();
+    check.length(&format!("{field}.envFrom"), env_from.len(), 16);
+    if let Some(account) = s.service_account_name.as_deref().filter(|name| !is_subdomain(name) || name.len() > 63) {
+        check.report(
+            format!("{field}.serviceAccountName"),
+            format!("is {account:?}"),
+            "write the name of a ServiceAccount, or leave it out",
+        );
+    }
+    let port = check.integer(&format!("{field}.port"), s.port, 1..=65_535);
+    ValidService {
+        name: s.name.clone(),
+        image: s.image.clone(),
+        command: s.command.clone().unwrap_or_default(),
+        args: s.args.clone().unwrap_or_default(),
+        env,
+        env_from,
+        service_account_name: s.service_account_name.clone(),
+        port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(defaults::PORT),
+        paths: paths(check, &field, s, only),
+        request_share: share,
+        health: health(check, &field, s.health.as_ref()),
+        security_context: security_context(check, &field, s.security_context.as_ref()),
+        pin: pin(check, &format!("{field}.pin"), s.pin.as_ref()),
+    }
+}
+
+fn image(check: &mut Checker, field: &str, image: &str) {
+    check.text(field, image, 512);
+    if image.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        check.report(
+            field,
+            format!("is {image:?}"),
+            "write an image reference without spaces, such as registry.example/shop:1.4.2",
+        );
+    }
+}
+
+fn words(check: &mut Checker, field: &str, words: Option<&[String]>) {
+    let words = words.unwrap_or_default();
+    check.length(field, words.len(), 64);
+    if let Some(word) = words.iter().find(|word| word.len() > 4096) {
+        check.report(field, format!("has an entry of {} bytes", word.len()), "write at most 4096 bytes an entry");
+    }
+}
+
+/// Names that the containers get from us.
+fn reserved(spec: &ScaledAppSpec) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = ["PORT", "PUBLIC_URL"].map(str::to_owned).into();
+    if spec.database.is_some() {
+        names.extend(["DATABASE_URL", "DATABASE_READ_URL", "DATABASE_DIRECT_URL"].map(str::to_owned));
+    }
+    names.extend(spec.services.iter().map(|s| format!("SERVICE_{}_URL", s.name.to_uppercase().replace('-', "_"))));
+    names
+}
+
+fn environment(check: &mut Checker, field: &str, env: &[EnvVar], spec: &ScaledAppSpec) {
+    check.length(field, env.len(), 128);
+    check.distinct(field, env.iter().map(|e| e.name.as_str()));
+    let reserved = reserved(spec);
+    for variable in env {
+        let name = &variable.name;
+        if name.is_empty() || name.contains('=') || !name.chars().all(|c| c.is_ascii_graphic()) {
+            check.report(field, format!("has the name {name:?}"), "write names of letters, digits and '_'");
+        }
+        if reserved.contains(name) {
+            check.report(
+                field,
+                format!("sets {name}, which the operator sets itself"),
+                "remove it; an application that wants another name can take the value from the binding Secret with valueFrom.secretKeyRef",
+            );
+        }
+        if variable.value.is_some() && variable.value_from.is_some() {
+            check.report(field, format!("gives {name} both value and valueFrom"), "keep one of them");
+        }
+    }
+}
+
+fn paths(check: &mut Checker, field: &str, s: &Service, only: bool) -> Vec<String> {
+    let mut paths = s.paths.clone().unwrap_or_default();
+    check.length(&format!("{field}.paths"), paths.len(), 16);
+    for path in &paths {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
+        if !path.starts_with('/') || path.len() > 256 || !path.chars().all(plain) {
+            check.report(
+                format!("{field}.paths"),
+                format!("has {path:?}"),
+                "write path prefixes that begin with '/', of letters, digits and -._~/ only",
+            );
+        }
+    }
+    if paths.is_empty() && only {
+        paths.push("/".to_owned());
+    }
+    paths.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    paths
+}
+
+/// One path leads to one service.
+fn shared_paths(check: &mut Checker, declared: &[Service]) {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    for (index, service) in declared.iter().enumerate() {
+        for path in service.paths.iter().flatten() {
+            let plain = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+            if let Some(owner) = owners.insert(plain, &service.name) {
+                check.report(
+                    format!("spec.services[{index}].paths"),
+                    format!("has {path:?}, which service {owner:?} has as well"),
+                    "give each path to one service",
+                );
+            }
+        }
+    }
+}
+
+/// Each service's part of the dynamic requests.
+fn shares(check: &mut Checker, declared: &[Service]) -> Vec<f64> {
+    let percents: Vec<Option<u64>> = declared
+        .iter()
+        .enumerate()
+        .map(|(i, s)| check.integer(&format!("spec.services[{i}].requestPercent"), s.request_percent, 0..=100))
+        .collect();
+    let sum: u64 = percents.iter().flatten().sum();
+    let open = declared.iter().filter(|s| s.request_percent.is_none()).count();
+    if sum > 100 {
+        check.report(
+            "spec.services",
+            format!("have requestPercent values that add up to {sum}"),
+            "let them add up to 100 at most",
+        );
+    } else if sum < 100 && open == 0 && !declared.is_empty() {
+        check.report(
+            "spec.services",
+            format!("have requestPercent values that add up to {sum}"),
+            "let them add up to 100, or leave one of them out so that it takes the rest",
+        );
+    }
+    let rest = 100_u64.saturating_sub(sum) as f64 / 100.0 / open.max(1) as f64;
+    percents.iter().map(|percent| percent.map_or(rest, |p| p as f64 / 100.0)).collect()
+}
+
+fn health(check: &mut Checker, field: &str, declared: Option<&Health>) -> Health {
+    let health = declared.cloned().unwrap_or_default();
+    let paths = [
+        ("readinessPath", &health.readiness_path),
+        ("livenessPath", &health.liveness_path),
+        ("startupPath", &health.startup_path),
+    ];
+    for (name, path) in paths {
+        if let Some(path) = path.as_deref().filter(|path| !path.starts_with('/') || path.len() > 256) {
+            check.report(
+                format!("{field}.health.{name}"),
+                format!("is {path:?}"),
+                "write a path that begins with '/', such as /healthz",
+            );
+        }
+    }
+    health
+}
+
+fn security_context(
+    check: &mut Checker,
+    field: &str,
+    declared: Option<&ServiceSecurityContext>,
+) -> ServiceSecurityContext {
+    let context = declared.cloned().unwrap_or_default();
+    for (name, id) in [("runAsUser", context.run_as_user), ("runAsGroup", context.run_as_group)] {
+        check.integer(&format!("{field}.securityContext.{name}"), id, 1..=4_294_967_294);
+    }
+    context
+}
+
+fn pin(check: &mut Checker, field: &str, declared: Option<&ServicePin>) -> ValidServicePin {
+    let declared = declared.cloned().unwrap_or_default();
+    let fewest = check.integer(&format!("{field}.minReplicas"), declared.min_replicas, 1..=5000);
+    let most = check.integer(&format!("{field}.maxReplicas"), declared.max_replicas, 1..=5000);
+    if let (Some(fewest), Some(most)) = (fewest, most)
+        && fewest > most
+    {
+        check.report(
+            field,
+            format!("has minReplicas {fewest} above maxReplicas {most}"),
+            "swap them or raise maxReplicas",
+        );
+    }
+    ValidServicePin {
+        min_replicas: fewest.map(|count| count as u32),
+        max_replicas: most.map(|count| count as u32),
+        cpu: check.cpu(&format!("{field}.cpu"), declared.cpu.as_ref()),
+        memory: check.bytes(&format!("{field}.memory"), declared.memory.as_ref(), Bytes::mib(8)..=Bytes::gib(1024)),
+    }
+}
+
+/// The migrations, their images resolved.
+pub(super) fn migrations(check: &mut Checker, spec: &ScaledAppSpec) -> Vec<ValidMigration> {
+    let declared = spec.migrations.as_deref().unwrap_or_default();
+    check.length("spec.migrations", declared.len(), 8);
+    if !declared.is_empty() && spec.database.is_none() {
+        check.report(
+            "spec.migrations",
+            "needs spec.database, since there is nothing to migrate without one",
+            "add 'database: {}' or remove migrations",
+        );
+    }
+    check.distinct("spec.migrations", declared.iter().map(|m| m.name.as_str()));
+    let first_image = spec.services.first().map(|s| s.image.clone()).unwrap_or_default();
+    let mut valid = Vec::new();
+    for (index, migration) in declared.iter().enumerate() {
+        let field = format!("spec.migrations[{index}]");
+        if !is_name(&migration.name, 15) {
+            check.report(
+                format!("{field}.name"),
+                format!("is {:?}", migration.name),
+                "start with a letter, use lower-case letters, digits and '-' only, and at most 15 characters",
+            );
+        }
+        if let Some(reference) = &migration.image {
+            image(check, &format!("{field}.image"), reference);
+        }
+        words(check, &format!("{field}.command"), migration.command.as_deref());
+        words(check, &format!("{field}.args"), migration.args.as_deref());
+        let env = migration.env.clone().unwrap_or_default();
+        environment(check, &format!("{field}.env"), &env, spec);
+        let range = Millis::seconds(1)..=Millis::seconds(86_400);
+        valid.push(ValidMigration {
+            name: migration.name.clone(),
+            image: migration.image.clone().unwrap_or_else(|| first_image.clone()),
+            command: migration.command.clone().unwrap_or_default(),
+            args: migration.args.clone().unwrap_or_default(),
+            env,
+            timeout: check
+                .duration(&format!("{field}.timeout"), migration.timeout.as_ref(), range)
+                .unwrap_or(defaults::MIGRATION_TIMEOUT),
+        });
+    }
+    valid
+}

@@ -1,0 +1,262 @@
+//! The database: members of equal size, since any of them may become the primary.
+//!
+//! Requirement: busy cores of a member, memory for its working set, bytes of its volume. Packing:
+//! one member, or three and more when the objective or the reads ask for it. A recorded size
+//! stands while it fits (`settle`); its settings are in `engine_settings`.
+
+use super::model::{CPU_STEPS, quarter_step};
+use super::packing::Context;
+use super::plan::{FindingKind, Severity, Size};
+use super::pool::{self, Caps, PoolPods, Wanted};
+use super::queueing::{square_root_staffing, staffing_quality};
+use super::{Finding, plan::Requirement};
+use crate::api::{Pooling, Trigger};
+use crate::domain::quantity::{GIB, MIB};
+use crate::domain::{Bytes, Millicores, ValidDatabase};
+
+/// Smallest CPU of a database container.
+const SMALLEST_CPU: Millicores = Millicores(250);
+/// Smallest volume.
+const SMALLEST_VOLUME: u64 = 2 * GIB;
+
+/// Size of the database as installed: the container's, without the sidecar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizing {
+    /// Members.
+    pub members: u32,
+    /// CPU, memory and volume of one.
+    pub member: Size,
+}
+
+/// What the demand needs of a database: the second layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DatabaseNeed {
+    /// Cores that all reads keep busy.
+    pub reads: f64,
+    /// Cores that all writes keep busy.
+    pub writes: f64,
+    /// Transactions under way at peak.
+    pub under_way: f64,
+    /// Bytes of data and indexes when the size is next looked at.
+    pub data: f64,
+    /// Bytes that are touched again and again.
+    pub working_set: f64,
+    /// Bytes of a volume at the horizon.
+    pub volume: f64,
+    /// Connections of all clients, which session pooling holds.
+    pub clients: u32,
+}
+
+/// The need of the database, three months ahead; its volume at the horizon.
+#[must_use]
+pub fn need(ctx: &Context<'_>, clients: u32) -> DatabaseNeed {
+    let catalogue = ctx.catalogue;
+    let soon = &ctx.demands.soon;
+    let reads = soon.reads * catalogue.read_cpu_ms.value / 1000.0;
+    let writes = soon.writes * catalogue.write_cpu_ms.value / 1000.0;
+    let data = soon.bytes * catalogue.bloat_factor.value;
+    let last = soon.bytes.max(ctx.demands.horizon.bytes) * catalogue.bloat_factor.value;
+    DatabaseNeed {
+        reads,
+        writes,
+        under_way: (reads + writes) * catalogue.database_overhead.value,
+        data,
+        working_set: data * catalogue.working_set_share.value,
+        volume: last / (1.0 - catalogue.free_share.value) + log_bytes(last) * 2.0,
+        clients,
+    }
+}
+
+/// Write-ahead log between checkpoints: an eighth of the data, within bounds that engines bear well.
+#[must_use]
+pub fn log_bytes(data: f64) -> f64 {
+    let bounded = (data / 8.0).clamp(256.0 * MIB as f64, 16.0 * GIB as f64);
+    (bounded / (256.0 * MIB as f64)).floor() * 256.0 * MIB as f64
+}
+
+/// Cores that the busiest member keeps busy, of so many, with one replica lost.
+#[must_use]
+pub fn busy(ctx: &Context<'_>, need: &DatabaseNeed, members: u32) -> f64 {
+    let (primary, replica) = shares(ctx, need, members);
+    primary.max(replica)
+}
+
+fn shares(ctx: &Context<'_>, need: &DatabaseNeed, members: u32) -> (f64, f64) {
+    if members < 3 {
+        return (need.reads + need.writes, 0.0);
+    }
+    let offload = ctx.catalogue.offload_share.value;
+    let primary = need.writes + need.reads * (1.0 - offload);
+    let replaying = need.writes * ctx.catalogue.replay_share.value;
+    (primary, replaying + need.reads * offload / f64::from(members - 2))
+}
+
+/// Cores with which waiting stays short.
+#[must_use]
+pub fn staffed(ctx: &Context<'_>, busy: f64) -> f64 {
+    square_root_staffing(busy, staffing_quality(ctx.objective.objective)) * ctx.catalogue.database_overhead.value
+}
+
+/// Memory of a member with so many cores.
+#[must_use]
+pub fn memory(ctx: &Context<'_>, need: &DatabaseNeed, connections: u32) -> f64 {
+    let catalogue = ctx.catalogue;
+    let fixed = catalogue.patroni_mib.value + catalogue.postgres_base_mib.value;
+    let backends = catalogue.backend_mib.value * f64::from(connections);
+    (fixed + backends) * MIB as f64 + need.working_set.max(32.0 * MIB as f64)
+}
+
+/// Server connections that serve so many cores.
+#[must_use]
+pub fn wanted(ctx: &Context<'_>, need: &DatabaseNeed, cpu: Millicores, members: u32) -> Wanted {
+    let busy_hands = (cpu.cores() * 2.0).ceil() as u32 + 1;
+    let under_way = need.under_way.ceil() as u32;
+    if ctx.app.database.as_ref().is_some_and(|d| d.pooling == Pooling::Session) {
+        return Wanted { write: need.clients, read: need.clients };
+    }
+    let readers = if members < 3 { 1 } else { members - 1 };
+    Wanted { write: busy_hands.max(under_way), read: (busy_hands * readers).max(under_way) }
+}
+
+/// Server connections of all pool pods in quiet times.
+#[must_use]
+pub fn open_connections(pods: PoolPods, caps: Caps) -> u32 {
+    pods.count.saturating_mul(caps.write.saturating_add(caps.read))
+}
+
+/// CPU, memory and volume that so many members need; the size that a fresh database gets.
+#[must_use]
+pub fn sizing(ctx: &Context<'_>, need: &DatabaseNeed, pods: PoolPods, members: u32) -> Sizing {
+    let pin = pin(ctx);
+    let cpu = pin.cpu.unwrap_or_else(|| cpu_for(ctx, need, members));
+    let memory = pin.memory.unwrap_or_else(|| memory_for(ctx, need, pods, cpu, members));
+    let storage = pin.storage.unwrap_or_else(|| volume_for(need));
+    Sizing { members, member: Size { cpu, memory, storage } }
+}
+
+/// The CPU that so many members need.
+#[must_use]
+pub fn cpu_for(ctx: &Context<'_>, need: &DatabaseNeed, members: u32) -> Millicores {
+    let wanted = Millicores((staffed(ctx, busy(ctx, need, members)) * 1000.0).ceil() as u64).max(SMALLEST_CPU);
+    let step = CPU_STEPS.into_iter().find(|step| *step >= wanted).unwrap_or(wanted);
+    // A node's whole size is a size as well, where the next step no longer fits.
+    if step > ctx.largest.cpu && wanted <= ctx.largest.cpu { ctx.largest.cpu } else { step }
+}
+
+/// The memory that a member of so many cores needs.
+#[must_use]
+pub fn memory_for(ctx: &Context<'_>, need: &DatabaseNeed, pods: PoolPods, cpu: Millicores, members: u32) -> Bytes {
+    let caps = pool::caps(ctx, pods, wanted(ctx, need, cpu, members));
+    let bytes = memory(ctx, need, open_connections(pods, caps));
+    Bytes(quarter_step(bytes, 128 * MIB).max(192 * MIB))
+}
+
+/// The volume that the horizon needs.
+#[must_use]
+pub fn volume_for(need: &DatabaseNeed) -> Bytes {
+    Bytes(quarter_step(need.volume, SMALLEST_VOLUME))
+}
+
+fn pin(ctx: &Context<'_>) -> crate::domain::ValidDatabasePin {
+    ctx.app.database.as_ref().map(|database: &ValidDatabase| database.pin.clone()).unwrap_or_default()
+}
+
+/// Members, and what asked for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Members {
+    /// How many.
+    pub count: u32,
+    /// What asked for more than one; none for one.
+    pub trigger: Option<Trigger>,
+}
+
+/// The members of a fresh database: one; three when the objective or the load asks; more for reads.
+#[must_use]
+pub fn members(ctx: &Context<'_>, need: &DatabaseNeed) -> Members {
+    if let Some(count) = pin(ctx).members {
+        return Members { count, trigger: (count > 1).then_some(Trigger::Pinned) };
+    }
+    let enter = ctx.catalogue.utilisation_ceiling.value * ctx.largest.cpu.cores();
+    let crowded = staffed(ctx, busy(ctx, need, 1)) > enter;
+    if !crowded && !ctx.objective.replicated {
+        return Members { count: 1, trigger: None };
+    }
+    let mut count = 3;
+    while count < ctx.catalogue.members_most.value as u32 {
+        let (primary, replica) = shares(ctx, need, count);
+        if replica <= primary || staffed(ctx, replica) <= enter {
+            break;
+        }
+        count += 1;
+    }
+    let trigger = if ctx.objective.replicated && count == 3 { Trigger::Availability } else { Trigger::Capacity };
+    Members { count, trigger: Some(trigger) }
+}
+
+/// What a database of this size cannot bear.
+pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: &mut Vec<Finding>) {
+    let mut error =
+        |kind, field: &str, message: String| findings.push(Finding::new(Severity::Error, kind, field, message));
+    let largest = ctx.largest;
+    let (primary, replica) = shares(ctx, need, sizing.members);
+    if staffed(ctx, primary) * 1000.0 > largest.cpu.0 as f64 && sizing.members >= 3 {
+        error(
+            FindingKind::WritesAboveOnePrimary,
+            "spec.targets",
+            format!(
+                "All writes and the reads that must be fresh need {:.1} cores on one primary, and the largest pod has {}: lower the load, spec.profile.queriesPerRequest or the share of writes, or offer larger nodes (environment.largestPod).",
+                staffed(ctx, primary),
+                largest.cpu
+            ),
+        );
+    } else if staffed(ctx, replica) * 1000.0 > largest.cpu.0 as f64 {
+        error(
+            FindingKind::PodAboveLargestNode,
+            "spec.targets",
+            format!(
+                "Reads need {:.1} cores on each of {} members, and the largest pod has {}: lower spec.profile.queriesPerRequest, or offer larger nodes (environment.largestPod).",
+                staffed(ctx, replica),
+                sizing.members,
+                largest.cpu
+            ),
+        );
+    }
+    if sizing.member.memory > largest.memory {
+        error(
+            FindingKind::PodAboveLargestNode,
+            "spec.database",
+            format!(
+                "A member needs {} of memory and the largest pod has {}: lower spec.profile.bytesWrittenPerUserPerDay or the horizon, or offer larger nodes (environment.largestPod).",
+                sizing.member.memory, largest.memory
+            ),
+        );
+    }
+    let ceiling = ctx.catalogue.database_bytes_ceiling.value;
+    let last = ctx.demands.horizon.bytes.max(ctx.demands.soon.bytes) * ctx.catalogue.bloat_factor.value;
+    if last > ceiling {
+        error(
+            FindingKind::StorageAboveOnePrimary,
+            "spec.profile.bytesWrittenPerUserPerDay",
+            format!(
+                "Data and indexes reach {} at the horizon, and one database bears {}: write less a user and day, keep large objects outside the database, or shorten spec.targets.growth.horizonMonths.",
+                super::packing::scaled(last),
+                super::packing::scaled(ceiling)
+            ),
+        );
+    }
+}
+
+/// Requirement of all members together.
+#[must_use]
+pub fn requirement(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, connections: u32) -> Requirement {
+    let members = f64::from(sizing.members);
+    let (primary, replica) = shares(ctx, need, sizing.members);
+    // With one replica lost the others take its reads, so all together are busy with this much.
+    let replicas = if sizing.members < 3 { 0.0 } else { replica * f64::from(sizing.members - 2) };
+    Requirement {
+        cpu_millicores: (primary + replicas) * 1000.0,
+        staffed_cpu_millicores: staffed(ctx, busy(ctx, need, sizing.members)) * 1000.0 * members,
+        memory_bytes: memory(ctx, need, connections) * members,
+        storage_bytes: need.volume * members,
+    }
+}

@@ -1,0 +1,140 @@
+//! Demand: what the users ask, by the formulae of the capacity model; the first of three layers.
+//!
+//! Knows targets and profile only; no tier, size or limit.
+
+use super::plan::DemandFigures;
+use crate::domain::{ValidApp, ValidLoad, defaults};
+
+/// Days of a mean month.
+pub const DAYS_PER_MONTH: f64 = 365.0 / 12.0;
+/// Months ahead for which stateful tiers are sized.
+pub const STATEFUL_MONTHS: u64 = 3;
+
+/// Demand at one time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Demand {
+    /// Requests a second on average.
+    pub average: f64,
+    /// Requests a second at peak.
+    pub peak: f64,
+    /// Those of the peak that the application computes.
+    pub dynamic: f64,
+    /// Those of the peak that are static files.
+    pub statics: f64,
+    /// Requests a second that reach the services.
+    pub origin: f64,
+    /// Database reads a second.
+    pub reads: f64,
+    /// Database writes a second.
+    pub writes: f64,
+    /// Megabits a second to the users.
+    pub egress: f64,
+    /// Bytes of rows in the database, without indexes.
+    pub bytes: f64,
+}
+
+/// Demand now, when stateful tiers are next looked at, and at the horizon.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Demands {
+    /// At the declared targets.
+    pub now: Demand,
+    /// Three months on.
+    pub soon: Demand,
+    /// At the horizon.
+    pub horizon: Demand,
+}
+
+/// Demand of a validated application.
+#[must_use]
+pub fn demands(app: &ValidApp) -> Demands {
+    Demands {
+        now: at(app, 0),
+        soon: at(app, STATEFUL_MONTHS),
+        horizon: at(app, app.targets.growth.horizon_months.value),
+    }
+}
+
+/// Growth over so many months, as a factor.
+#[must_use]
+pub fn growth_factor(app: &ValidApp, months: u64) -> f64 {
+    (1.0 + app.targets.growth.percent_per_month.value as f64 / 100.0).powi(months as i32)
+}
+
+fn at(app: &ValidApp, months: u64) -> Demand {
+    let (profile, growth) = (&app.profile, growth_factor(app, months));
+    let (average, peak) = rates(app);
+    let (average, peak) = (average * growth, peak * growth);
+    // Without a caching proxy nothing is taken off the origin.
+    let statics = peak * profile.static_share.value;
+    let dynamic = peak - statics;
+    let queries = dynamic * profile.queries_per_request.value;
+    let reads = queries * profile.read_share.value;
+    Demand {
+        average,
+        peak,
+        dynamic,
+        statics,
+        origin: statics + dynamic,
+        reads,
+        writes: queries - reads,
+        egress: peak * profile.response_size.value.0 as f64 * 8.0 / 1e6,
+        bytes: if app.database.is_some() { bytes(app, months) } else { 0.0 },
+    }
+}
+
+/// Average and peak requests a second at the declared targets.
+fn rates(app: &ValidApp) -> (f64, f64) {
+    let ratio = app.targets.peak_to_average.value;
+    match &app.targets.load {
+        ValidLoad::DailyActiveUsers { users, requests_per_user_per_day } => {
+            let average = *users as f64 * requests_per_user_per_day.value as f64 / 86_400.0;
+            (average, average * ratio)
+        }
+        ValidLoad::PeakRequestsPerSecond(peak) => (*peak as f64 / ratio, *peak as f64),
+        ValidLoad::PeakConcurrentUsers { users, seconds_between_requests } => {
+            let cycle = seconds_between_requests.value as f64 + app.profile.service_time_p99.value.as_seconds();
+            let peak = *users as f64 / cycle;
+            (peak / ratio, peak)
+        }
+    }
+}
+
+/// Users of a day; where the load was declared in another way, those that would make it.
+#[must_use]
+pub fn daily_users(app: &ValidApp) -> f64 {
+    match &app.targets.load {
+        ValidLoad::DailyActiveUsers { users, .. } => *users as f64,
+        _ => rates(app).0 * 86_400.0 / defaults::REQUESTS_PER_USER.value as f64,
+    }
+}
+
+/// What has been written after so many months; at least the first day's.
+fn bytes(app: &ValidApp, months: u64) -> f64 {
+    let day = daily_users(app) * app.profile.bytes_written_per_user_per_day.value.0 as f64;
+    let months: f64 = (0..months).map(|month| growth_factor(app, month)).sum();
+    (day * DAYS_PER_MONTH * months).max(day)
+}
+
+impl Demand {
+    /// The figures of the JSON.
+    #[must_use]
+    pub fn figures(&self) -> DemandFigures {
+        DemandFigures {
+            average_requests_per_second: round(self.average),
+            peak_requests_per_second: round(self.peak),
+            origin_requests_per_second: round(self.origin),
+            database_reads_per_second: round(self.reads),
+            database_writes_per_second: round(self.writes),
+            cache_operations_per_second: 0.0,
+            jobs_per_second: 0.0,
+            egress_megabits_per_second: round(self.egress),
+            database_bytes: self.bytes.round() as u64,
+        }
+    }
+}
+
+/// Three decimals, so that the same plan is the same bytes everywhere.
+#[must_use]
+pub fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,190 @@
+//! The edge: HAProxy in front of two or more web pods.
+//!
+//! Requirement: cores for requests, memory for connections. Packing: at least two pods, of which
+//! one node or zone may be lost. Knows the web tier only by its pods.
+
+use std::collections::BTreeMap;
+
+use super::availability::with_spare;
+use super::model::{CPU_STEPS, cpu_step, quarter_step};
+use super::packing::{Context, Packing, figure, tier_plan};
+use super::plan::{Bottleneck, EdgeSettings, Reason, Replicas, Requirement, Size, Tier, TierPlan, TierSettings};
+use crate::domain::quantity::MIB;
+use crate::domain::{Bytes, Millicores};
+
+/// What the demand needs of the edge: the second layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EdgeNeed {
+    /// Requests a second at the horizon's peak.
+    pub requests: f64,
+    /// Cores that they keep busy.
+    pub busy: f64,
+    /// Connections open at that moment.
+    pub connections: f64,
+}
+
+/// The need of the edge.
+#[must_use]
+pub fn need(ctx: &Context<'_>) -> EdgeNeed {
+    let requests = ctx.demands.horizon.peak;
+    let under_way = requests * ctx.app.targets.latency_p99.value.as_seconds();
+    EdgeNeed {
+        requests,
+        busy: requests / ctx.catalogue.edge_requests_per_core.value,
+        connections: under_way * 2.0 + ctx.catalogue.edge_idle_connections.value,
+    }
+}
+
+/// Pods and settings of the edge; `web` are the planned services that it reaches.
+#[must_use]
+pub fn plan(ctx: &Context<'_>, web: &[&TierPlan]) -> TierPlan {
+    let need = need(ctx);
+    let catalogue = ctx.catalogue;
+    let staffed = need.busy / catalogue.utilisation_ceiling.value;
+    let largest = CPU_STEPS[5].min(ctx.largest.cpu);
+    // Pods that bear the peak when one node or zone is lost.
+    let bearing = ((staffed / largest.cores()).ceil() as u32).max(1);
+    let count = with_spare(bearing, ctx.environment.zones).max(2);
+    let cpu = cpu_step(staffed / f64::from(bearing)).min(largest);
+    let each = need.connections / f64::from(bearing);
+    let max_connections = (each / 500.0).ceil().max(2.0) as u32 * 500;
+    // Each connection of a client has one to a pod behind it.
+    let connection_bytes = catalogue.edge_connection_kib.value * 1024.0;
+    let base = catalogue.edge_base_mib.value * MIB as f64;
+    let memory = Bytes(quarter_step(base + connection_bytes * f64::from(max_connections), 16 * MIB));
+    let settings = settings(ctx, web, max_connections);
+    let requirement = Requirement {
+        cpu_millicores: need.busy * 1000.0,
+        staffed_cpu_millicores: staffed * 1000.0,
+        memory_bytes: base * f64::from(count) + connection_bytes * need.connections,
+        storage_bytes: 0.0,
+    };
+    let per_replica = Size { cpu, memory, storage: Bytes(0) };
+    let reasons = reasons(ctx, &need, bearing, count, per_replica, &settings);
+    let packing = Packing {
+        replicas: Replicas { min: count, max: count },
+        per_replica,
+        bottleneck: if bearing > 1 || cpu > Millicores(100) { Bottleneck::Cpu } else { Bottleneck::Availability },
+        roles: None,
+        settings: TierSettings::Edge(settings),
+    };
+    tier_plan(Tier::Edge, "edge", "HAProxy", requirement, packing, reasons)
+}
+
+fn settings(ctx: &Context<'_>, web: &[&TierPlan], max_connections: u32) -> EdgeSettings {
+    let latency = ctx.app.targets.latency_p99.value;
+    let service_time = ctx.app.profile.service_time_p99.value.as_seconds();
+    let mut per_pod = BTreeMap::new();
+    let mut slots = BTreeMap::new();
+    for tier in web {
+        let TierSettings::Web(settings) = &tier.settings else { continue };
+        // Twice what a pod at full use has under way, so that waiting happens in one queue at the edge.
+        let rate = tier.per_replica.cpu.cores() * 1000.0 / ctx.app.profile.cpu_ms_per_request.value;
+        per_pod.insert(tier.name.clone(), ((rate * service_time * 2.0).ceil() as u32).clamp(16, 2000));
+        slots.insert(tier.name.clone(), tier.replicas.max + settings.surge);
+    }
+    EdgeSettings {
+        max_connections,
+        max_connections_per_pod: per_pod,
+        slots,
+        queue_timeout_ms: (latency.0 * 4).clamp(2000, 30_000),
+    }
+}
+
+fn reasons(
+    ctx: &Context<'_>,
+    need: &EdgeNeed,
+    bearing: u32,
+    count: u32,
+    size: Size,
+    settings: &EdgeSettings,
+) -> Vec<Reason> {
+    let catalogue = ctx.catalogue;
+    let replicas = |name: &str| {
+        Reason::new(
+            format!("replicas.{name}"),
+            count,
+            "max(2, bearing + 1, ceil(bearing * zones / (zones - 1)))",
+            "two or more from rung 2 on; any one node or zone may be lost",
+        )
+        .with("bearing", bearing)
+        .with("zones", ctx.environment.zones)
+    };
+    let mut list = vec![
+        replicas("max"),
+        replicas("min"),
+        Reason::new(
+            "perReplica.cpuMillicores",
+            size.cpu.0,
+            "step(requests / requestsPerCore / ceiling / bearing)",
+            catalogue.edge_requests_per_core.because(),
+        )
+        .with("requests", figure(need.requests))
+        .with("requestsPerCore", catalogue.edge_requests_per_core.value)
+        .with("ceiling", catalogue.utilisation_ceiling.value)
+        .with("bearing", bearing),
+        Reason::new(
+            "perReplica.memoryBytes",
+            size.memory.0,
+            "step(base + maxConnections * connection)",
+            catalogue.edge_connection_kib.because(),
+        )
+        .with("baseMiB", catalogue.edge_base_mib.value)
+        .with("connectionKiB", catalogue.edge_connection_kib.value)
+        .with("maxConnections", settings.max_connections),
+        Reason::new(
+            "requirement.cpuMillicores",
+            figure(need.busy * 1000.0),
+            "requests / requestsPerCore",
+            catalogue.edge_requests_per_core.because(),
+        )
+        .with("requests", figure(need.requests)),
+        Reason::new(
+            "requirement.staffedCpuMillicores",
+            figure(need.busy * 1000.0 / catalogue.utilisation_ceiling.value),
+            "busy / ceiling",
+            catalogue.utilisation_ceiling.because(),
+        ),
+        Reason::new(
+            "requirement.memoryBytes",
+            figure(need.connections * catalogue.edge_connection_kib.value * 1024.0),
+            "connections * connection + base a pod",
+            catalogue.edge_connection_kib.because(),
+        )
+        .with("connections", figure(need.connections)),
+        Reason::new(
+            "settings.maxConnections",
+            settings.max_connections,
+            "step((2 * requests * latencyP99 + idle) / bearing)",
+            catalogue.edge_idle_connections.because(),
+        )
+        .with("idle", catalogue.edge_idle_connections.value)
+        .with("latencyP99", ctx.app.targets.latency_p99.value),
+        Reason::new(
+            "settings.queueTimeoutMs",
+            settings.queue_timeout_ms,
+            "latencyP99 * 4, from 2 s to 30 s",
+            "judgement, grade D: who waits longer has gone",
+        ),
+    ];
+    for (name, value) in &settings.max_connections_per_pod {
+        list.push(
+            Reason::new(
+                format!("settings.maxConnectionsPerPod.{name}"),
+                value,
+                "2 * requests/s at full use * serviceTimeP99, from 16 to 2000",
+                "Little's law; the rest waits in one queue at the edge",
+            )
+            .with("serviceTimeP99", ctx.app.profile.service_time_p99.value),
+        );
+    }
+    for (name, value) in &settings.slots {
+        list.push(Reason::new(
+            format!("settings.slots.{name}"),
+            value,
+            "replicas.max + surge",
+            "every pod of a roll-out at its largest has an address",
+        ));
+    }
+    list
+}

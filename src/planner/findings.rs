@@ -1,0 +1,163 @@
+//! Findings about the whole application: promises that cannot be kept, and what the owner should know.
+
+use super::availability::{Objective, zone_cap};
+use super::ladder::percent;
+use super::packing::Context;
+use super::plan::{Finding, FindingKind, Severity, TierPlan, TierSettings};
+use crate::api::Durability;
+use crate::domain::{Origin, Sourced};
+
+/// What is impossible or noteworthy before any tier is planned.
+pub fn promises(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
+    let (targets, profile) = (&ctx.app.targets, &ctx.app.profile);
+    let (p99, own) = (targets.latency_p99.value, profile.service_time_p99.value);
+    if p99 <= own {
+        findings.push(Finding::new(
+            Severity::Error,
+            FindingKind::LatencyBelowServiceTime,
+            "spec.targets.latency.p99",
+            format!("A p99 of {p99} is promised, but a request alone takes {own} at p99 without any load ({}): promise more than {own}, or make the service faster and declare spec.profile.serviceTime.p99.", profile.service_time_p99.source()),
+        ));
+    }
+    let Objective { objective, .. } = ctx.objective;
+    let cap = zone_cap(ctx.catalogue, ctx.environment.zones, ctx.app.database.is_some());
+    if objective > cap.value {
+        findings.push(Finding::new(
+            Severity::Error,
+            FindingKind::AvailabilityAboveZones,
+            "spec.targets.availabilityPercent",
+            format!(
+                "{} % are promised, but {} of one region give {} % at most: promise at most {}{}.",
+                percent(objective),
+                zones(ctx.environment.zones),
+                percent(cap.value),
+                percent(cap.value),
+                if ctx.environment.zones < 3 { ", or run over three zones" } else { "" }
+            ),
+        ));
+    }
+    if ctx.environment.request_percent < 100 {
+        findings.push(Finding::new(
+            Severity::Info,
+            FindingKind::Overcommitted,
+            "environment.requestPercent",
+            format!("Pods ask for {} % of the planned CPU and memory: the plan is true, but its promise cannot be proven on this cluster.", ctx.environment.request_percent),
+        ));
+    }
+}
+
+fn zones(count: u32) -> String {
+    if count == 1 { "one zone".to_owned() } else { format!("{count} zones") }
+}
+
+/// What follows from the members of the database.
+pub fn members(ctx: &Context<'_>, database: &TierPlan, findings: &mut Vec<Finding>) {
+    let TierSettings::Database(_) = &database.settings else { return };
+    let Some(declared) = &ctx.app.database else { return };
+    let count = database.replicas.max;
+    if count < 3 && declared.durability == Durability::Synchronous {
+        let pinned = declared.pin.members == Some(1) && ctx.objective.replicated;
+        findings.push(Finding::new(
+            if pinned { Severity::Warning } else { Severity::Info },
+            FindingKind::OneCopy,
+            if pinned { "spec.database.pin.members" } else { "spec.targets.availabilityPercent" },
+            format!("There is one copy of the data: a lost volume loses it, and a lost node stops writes until it is back. {} asks for no more; from {} % on, or with spec.database.pin.members: 3, there are three.", if pinned { "The pin" } else { "The objective" }, percent(first_replicated(ctx))),
+        ));
+    }
+    if count < 3 && declared.pin.members.is_some() && ctx.objective.replicated {
+        findings.push(Finding::new(
+            Severity::Warning,
+            FindingKind::PinBelowRequirement,
+            "spec.database.pin.members",
+            format!("The database is pinned to {count} member, but {} % need three: raise pin.members to 3 or lower spec.targets.availabilityPercent.", percent(ctx.objective.objective)),
+        ));
+    }
+    if count >= 3 && ctx.environment.zones < 3 {
+        findings.push(Finding::new(
+            Severity::Warning,
+            FindingKind::MembersAboveZones,
+            "environment.zones",
+            format!(
+                "{count} members share {}: the loss of a zone may take most of them, and writes wait until it is back.",
+                zones(ctx.environment.zones)
+            ),
+        ));
+    }
+}
+
+/// The lowest round objective that replicates.
+fn first_replicated(ctx: &Context<'_>) -> f64 {
+    (ctx.objective.singles * 1000.0).floor() / 1000.0 + 0.001
+}
+
+/// Pins of CPU, memory and volume of the database below what is needed.
+pub fn database_pins(ctx: &Context<'_>, database: &TierPlan, findings: &mut Vec<Finding>) {
+    let Some(pin) = ctx.app.database.as_ref().map(|d| &d.pin) else { return };
+    let members = f64::from(database.replicas.max.max(1));
+    let needs = &database.requirement;
+    let parts = [
+        ("cpu", pin.cpu.map(|cpu| cpu.0 as f64), needs.staffed_cpu_millicores / members, "m CPU"),
+        ("memory", pin.memory.map(|memory| memory.0 as f64), needs.memory_bytes / members, " bytes of memory"),
+        ("storage", pin.storage.map(|storage| storage.0 as f64), needs.storage_bytes / members, " bytes of storage"),
+    ];
+    for (name, pinned, needed, unit) in parts {
+        if let Some(pinned) = pinned.filter(|pinned| *pinned < needed) {
+            findings.push(Finding::new(
+                Severity::Warning,
+                FindingKind::PinBelowRequirement,
+                format!("spec.database.pin.{name}"),
+                format!("A member is pinned to {pinned:.0}{unit}, but the targets need {needed:.0}: raise pin.{name} or lower spec.targets."),
+            ));
+        }
+    }
+}
+
+/// The defaults that move the plan most, so that the owner knows what to measure.
+pub fn assumed(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
+    let (targets, profile) = (&ctx.app.targets, &ctx.app.profile);
+    let mut assumed = Vec::new();
+    let mut note = |is_default: bool, text: String| {
+        if is_default {
+            assumed.push(text);
+        }
+    };
+    note(
+        is_default(&profile.cpu_ms_per_request),
+        format!("cpuPerRequest {}ms (preset {})", profile.cpu_ms_per_request.value, profile.preset.value),
+    );
+    note(is_default(&profile.service_time_p99), format!("serviceTime.p99 {}", profile.service_time_p99.value));
+    note(is_default(&profile.memory_per_replica), format!("memoryPerReplica {}", profile.memory_per_replica.value));
+    if ctx.app.database.is_some() {
+        note(
+            is_default(&profile.queries_per_request),
+            format!("queriesPerRequest {}", profile.queries_per_request.value),
+        );
+        note(is_default(&profile.read_share), format!("readPercent {}", percent(profile.read_share.value)));
+        note(
+            is_default(&profile.bytes_written_per_user_per_day),
+            format!("bytesWrittenPerUserPerDay {}", profile.bytes_written_per_user_per_day.value),
+        );
+    }
+    note(is_default(&targets.peak_to_average), format!("peakToAverage {}", targets.peak_to_average.value));
+    if let crate::domain::ValidLoad::DailyActiveUsers { requests_per_user_per_day, .. } = &targets.load {
+        note(
+            is_default(requests_per_user_per_day),
+            format!("requestsPerUserPerDay {}", requests_per_user_per_day.value),
+        );
+    }
+    if !assumed.is_empty() {
+        findings.push(Finding::new(
+            Severity::Info,
+            FindingKind::DefaultsAssumed,
+            "spec.profile",
+            format!(
+                "Not declared, so assumed: {}. Measure those that matter; the first ones move the plan most.",
+                assumed.join(", ")
+            ),
+        ));
+    }
+}
+
+fn is_default<T>(value: &Sourced<T>) -> bool {
+    matches!(value.origin, Origin::Default { .. })
+}

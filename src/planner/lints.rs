@@ -1,0 +1,139 @@
+//! Lints over the finished plan: what must hold whatever the arithmetic did.
+//!
+//! A violation is an error of the plan, which is then never written. Lints know no demand and
+//! change nothing.
+
+use super::model::Catalogue;
+use super::plan::{
+    DatabaseSettings, Finding, FindingKind, Plan, PoolSettings, Severity, Size, Tier, TierPlan, TierSettings,
+};
+
+/// Everything that a finished plan violates.
+#[must_use]
+pub fn lint(plan: &Plan, catalogue: &Catalogue, largest: Size) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for tier in &plan.tiers {
+        bounds(tier, &mut found);
+        node(tier, largest, plan, &mut found);
+        reasons(tier, &mut found);
+    }
+    if let Some(tier) = plan.tier(Tier::Database)
+        && let TierSettings::Database(database) = &tier.settings
+    {
+        memory(database, &mut found);
+        quorum(tier, database, &mut found);
+        if let Some(pool) = plan.tier(Tier::Pool)
+            && let TierSettings::Pool(settings) = &pool.settings
+        {
+            connections(pool, settings, database, catalogue, &mut found);
+        }
+    }
+    if let Some(edge) = plan.tier(Tier::Edge) {
+        slots(edge, plan, &mut found);
+    }
+    found
+}
+
+fn broken(found: &mut Vec<Finding>, tier: &TierPlan, message: &str) {
+    let message = format!("The plan of {} {}: {message}.", tier.tier, tier.name);
+    found.push(Finding::new(Severity::Error, FindingKind::PlanInconsistent, "spec", message));
+}
+
+fn bounds(tier: &TierPlan, found: &mut Vec<Finding>) {
+    if tier.replicas.min == 0 || tier.replicas.min > tier.replicas.max {
+        broken(found, tier, "fewest pods are none or above most pods");
+    }
+    if tier.total != tier.per_replica.times(tier.replicas.max) {
+        broken(found, tier, "the total is not the sum of its pods");
+    }
+}
+
+fn node(tier: &TierPlan, largest: Size, plan: &Plan, found: &mut Vec<Finding>) {
+    let size = tier.per_replica;
+    let known = plan.findings.iter().any(|f| f.kind == FindingKind::PodAboveLargestNode);
+    // Sidecars ride along: a container of a whole node's size leaves no room for them.
+    if (size.cpu.0 > largest.cpu.0 + 100 || size.memory.0 > largest.memory.0 + (64 << 20)) && !known {
+        found.push(Finding::new(
+            Severity::Error,
+            FindingKind::PodAboveLargestNode,
+            field(tier),
+            format!(
+                "A pod of {} {} has {} CPU and {} of memory, and the largest pod has {} and {}: lower the load or the pin, or offer larger nodes (environment.largestPod).",
+                tier.tier, tier.name, size.cpu, size.memory, largest.cpu, largest.memory
+            ),
+        ));
+    }
+}
+
+fn field(tier: &TierPlan) -> String {
+    match tier.tier {
+        Tier::Web => format!("spec.services[{}].pin", tier.name),
+        Tier::Database | Tier::Pool => "spec.database".to_owned(),
+        Tier::Edge => "spec.targets".to_owned(),
+    }
+}
+
+fn reasons(tier: &TierPlan, found: &mut Vec<Finding>) {
+    for quantity in ["replicas.min", "replicas.max", "perReplica.cpuMillicores", "perReplica.memoryBytes"] {
+        if !tier.reasons.iter().any(|reason| reason.quantity == quantity) {
+            broken(found, tier, &format!("{quantity} has no reason"));
+        }
+    }
+}
+
+fn memory(database: &DatabaseSettings, found: &mut Vec<Finding>) {
+    let held = database.postgres.memory.0;
+    if database.shared_buffers.0 + database.maintenance_work_mem.0 > held {
+        found.push(Finding::new(
+            Severity::Error,
+            FindingKind::PlanInconsistent,
+            "spec.database.pin.memory",
+            "Shared buffers and maintenance work do not fit the database's memory: pin more memory.".to_owned(),
+        ));
+    }
+}
+
+fn quorum(tier: &TierPlan, database: &DatabaseSettings, found: &mut Vec<Finding>) {
+    if tier.replicas.max == 2 {
+        broken(found, tier, "two members cannot lose one without stopping");
+    }
+    if database.synchronous && tier.replicas.max < 3 {
+        broken(found, tier, "a synchronous standby needs a third member to take its place");
+    }
+    if database.loop_wait_seconds + 2 * database.retry_timeout_seconds > database.ttl_seconds {
+        broken(found, tier, "loopWait and retries exceed the time to live of the leader's lock");
+    }
+}
+
+fn connections(
+    pool: &TierPlan,
+    settings: &PoolSettings,
+    database: &DatabaseSettings,
+    catalogue: &Catalogue,
+    found: &mut Vec<Finding>,
+) {
+    let pods = f64::from(pool.replicas.max) + f64::from(settings.surge);
+    let caps = f64::from(settings.write_connections) + f64::from(settings.read_connections);
+    let needed = pods * caps * catalogue.connections_margin.value + catalogue.connections_fixed.value;
+    if needed > f64::from(database.max_connections) {
+        found.push(Finding::new(
+            Severity::Error,
+            FindingKind::PoolAboveDatabase,
+            "spec.database.pooling",
+            format!(
+                "The pool may open {needed:.0} server connections in a roll-out, and the database takes {}.",
+                database.max_connections
+            ),
+        ));
+    }
+}
+
+fn slots(edge: &TierPlan, plan: &Plan, found: &mut Vec<Finding>) {
+    let TierSettings::Edge(settings) = &edge.settings else { return };
+    for web in plan.tiers.iter().filter(|tier| tier.tier == Tier::Web) {
+        let TierSettings::Web(web_settings) = &web.settings else { continue };
+        if settings.slots.get(&web.name).is_some_and(|slots| *slots < web.replicas.max + web_settings.surge) {
+            broken(found, edge, "a pod of a roll-out has no address");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The catalogue: every constant of the planner as data, with unit, grade and source, and prices.
+//!
+//! A new revision of it changes what new plans choose, and never the size of a recorded stateful
+//! tier by itself. No constant of the planner may live elsewhere.
+
+use serde::Serialize;
+
+use crate::domain::{Grade, Millicores};
+
+/// One number that the planner takes as given.
+#[derive(Serialize, Clone, Copy, Debug, PartialEq)]
+pub struct Constant {
+    /// What it is called in reasons.
+    pub name: &'static str,
+    /// The number.
+    pub value: f64,
+    /// Its unit.
+    pub unit: &'static str,
+    /// How good its evidence is.
+    pub grade: Grade,
+    /// Where it comes from.
+    pub source: &'static str,
+}
+
+impl Constant {
+    /// One sentence for `reasons[].source`.
+    #[must_use]
+    pub fn because(&self) -> String {
+        format!("{}, grade {}: {}", self.name, self.grade, self.source)
+    }
+}
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $field:ident = $value:expr, $unit:literal, $grade:ident, $source:literal;)*) => {
+        /// Unit costs, limits and prices of one revision.
+        #[derive(Serialize, Clone, Debug, PartialEq)]
+        pub struct Catalogue {
+            /// Name of the revision; recorded with each accepted plan.
+            pub revision: String,
+            /// Currency of the prices.
+            pub currency: &'static str,
+            $($(#[$doc])* pub $field: Constant,)*
+        }
+
+        impl Catalogue {
+            /// The catalogue of this release.
+            #[must_use]
+            pub fn builtin() -> Self {
+                Self {
+                    revision: REVISION.to_owned(),
+                    currency: "USD",
+                    $($field: Constant {
+                        name: stringify!($field), value: $value, unit: $unit, grade: Grade::$grade, source: $source,
+                    },)*
+                }
+            }
+
+            /// All constants, in the order of the documentation.
+            #[must_use]
+            pub fn constants(&self) -> Vec<Constant> {
+                vec![$(self.$field,)*]
+            }
+        }
+    };
+}
+
+/// Name of the built-in revision; changes with every constant.
+const REVISION: &str = "2026-11";
+
+catalogue! {
+    /// Use of a tier at peak above which it is too small.
+    utilisation_ceiling = 0.70, "share", A, "GitLab reference architectures: watch a component above 70 % use";
+    /// Use below which a tier is too large.
+    utilisation_floor = 0.40, "share", A, "GitLab reference architectures: over-provisioned under 40 % use";
+    /// Fewest pods of an autoscaled tier over its pods at peak.
+    autoscaler_floor = 2.0 / 3.0, "share", A, "GitLab Cloud Native: minimum replicas are 2/3 of the maximum";
+    /// Room over the memory at work.
+    memory_margin = 1.15, "factor", A, "KRR: largest memory seen plus 15 %";
+    /// CPU of a static file served by the application's own pods.
+    static_cpu_ms = 0.5, "ms", D, "judgement: far over nginx's 0.04 ms, since applications serve files slowly";
+    /// Largest web pod that is taken before more pods are.
+    web_pod_cores = 4.0, "cores", D, "judgement: larger pods are slow to place and lose more at once";
+    /// Pods above which larger web pods are taken.
+    web_pods_preferred = 12.0, "pods", D, "judgement: fine steps for the autoscaler without hundreds of endpoints";
+    /// Pods above which web pods over the usual largest size are taken.
+    web_pods_most = 100.0, "pods", D, "judgement: addresses that each edge pod checks once a second";
+    /// Part of the pods that a roll-out adds at once.
+    surge_share = 0.25, "share", A, "Kubernetes' default maxSurge of a Deployment";
+    /// Requests of one core of the edge.
+    edge_requests_per_core = 10_000.0, "requests/s", B, "HAProxy publishes 32,000 requests/s a core; a third of it with logging and health checks";
+    /// Memory of an edge pod without connections.
+    edge_base_mib = 32.0, "MiB", D, "judgement: HAProxy with one thread, its checks and statistics";
+    /// Memory of a proxied connection.
+    edge_connection_kib = 34.0, "KiB", A, "HAProxy manual: two buffers of 16 KiB a stream, and the session";
+    /// Connections that clients keep open without a request under way.
+    edge_idle_connections = 400.0, "connections", D, "judgement: keep-alive connections of the ingress controller's pods";
+    /// Transactions of one core of `PgBouncer`.
+    pool_transactions_per_core = 15_000.0, "transactions/s", B, "ProxySQL's comparison: 33,000 a process on a fast desktop core; half of it";
+    /// Transactions of one core of the router.
+    router_transactions_per_core = 30_000.0, "transactions/s", B, "HAProxy publishes 32,000 requests/s a core";
+    /// Memory of `PgBouncer` without clients.
+    pool_base_mib = 12.0, "MiB", D, "judgement: process, prepared statements and logs";
+    /// Memory of one client of `PgBouncer`.
+    pool_client_kib = 8.0, "KiB", D, "judgement over the 2 KiB that PgBouncer documents: packet buffers and statement names";
+    /// Memory of the pool's router.
+    router_mib = 32.0, "MiB", D, "judgement: HAProxy with one thread and the pool's server connections";
+    /// Memory of one of our sidecars.
+    agent_mib = 16.0, "MiB", D, "judgement: a small Rust process with one HTTP server";
+    /// CPU of one of our sidecars.
+    agent_millicores = 10.0, "millicores", D, "judgement: one small request a second";
+    /// Connections that one web pod opens to each address of the pool.
+    clients_per_web_pod = 20.0, "connections", D, "judgement: client libraries keep 5 to 20 connections";
+    /// CPU of a query that reads.
+    read_cpu_ms = 1.2, "ms", B, "Stack Overflow 2016: mean of 1.20 ms a query, derived from its published counts";
+    /// CPU of a query that writes.
+    write_cpu_ms = 1.67, "ms", A, "PostgresBench 2026-03: 600 transactions/s a core on managed network storage";
+    /// CPU of replaying a write on a replica, of that of doing it.
+    replay_share = 0.5, "share", D, "judgement: a replica applies pages and plans no queries";
+    /// Reads that bear a bounded lag and go to replicas.
+    offload_share = 0.7, "share", D, "judgement: the rest is read back right after a write";
+    /// Room for vacuum and checkpoints.
+    database_overhead = 1.2, "factor", A, "Netflix service-capacity-modeling, aurora.py: 1.2 for VACUUM";
+    /// Data that is touched again and again, of all data.
+    working_set_share = 0.1, "share", A, "Netflix service-capacity-modeling, rds.py: working set of 10 % by default";
+    /// Indexes and bloat over the data.
+    bloat_factor = 1.5, "factor", D, "judgement: indexes and dead rows are half of the data";
+    /// Part of a volume that stays free.
+    free_share = 0.3, "share", D, "judgement: room for a rebuild of the largest table and for write-ahead log that a replica still needs";
+    /// Memory of one server connection.
+    backend_mib = 4.0, "MiB", B, "5 to 10 MB each are published for long-lived backends; pooled ones do small work";
+    /// Memory of Patroni.
+    patroni_mib = 64.0, "MiB", D, "judgement: one Python process with its API client";
+    /// Memory of PostgreSQL's own processes.
+    postgres_base_mib = 16.0, "MiB", D, "judgement: postmaster, writers, WAL and autovacuum launchers";
+    /// Most bytes of one database.
+    database_bytes_ceiling = 10e12, "bytes", D, "judgement after Notion and Figma, who sharded at about 10 TB a database";
+    /// Most server connections of one database.
+    connections_ceiling = 5000.0, "connections", B, "Azure's limit, which OpenAI publishes as its own";
+    /// Connections that are not the pool's: Patroni 3, exporter 1, migrations 2, backup 2, superuser 3.
+    connections_fixed = 11.0, "connections", D, "counted: Patroni 3, exporter 1, migrations 2, backup 2, reserved for the superuser 3";
+    /// Room for cancel requests over the pool's caps.
+    connections_margin = 1.1, "factor", A, "PgBouncer source: cancel requests may exceed a pool's cap";
+    /// Fewest server connections of one pool pod.
+    connections_fewest = 5.0, "connections", D, "judgement: a slow report must not hold up everyone";
+    /// Most members that stream from one primary, with itself.
+    members_most = 11.0, "members", B, "OpenAI and GitLab: above about 10 direct replicas they must cascade";
+    /// Availability of one pod on one node.
+    pod_availability = 0.998, "share", D, "judgement: a node lost twice a year and half a day without it";
+    /// Availability that one zone gives.
+    one_zone_availability = 0.9995, "share", D, "judgement: power, network and control plane of one data hall";
+    /// Availability that two zones give.
+    two_zones_availability = 0.9995, "share", D, "judgement: of three members two share a zone, and fall together";
+    /// Availability that three zones of one region give.
+    three_zones_availability = 0.9999, "share", D, "judgement: what clouds promise for one region";
+    /// Price of a core.
+    price_core = 24.0, "USD/month", D, "judgement: on-demand list prices of large clouds, 2025, rounded";
+    /// Price of a GiB of memory.
+    price_memory_gib = 3.2, "USD/month", D, "judgement: on-demand list prices of large clouds, 2025, rounded";
+    /// Price of a GiB of storage.
+    price_storage_gib = 0.1, "USD/month", D, "judgement: on-demand list prices of large clouds, 2025, rounded";
+}
+
+/// CPU sizes of pods.
+pub const CPU_STEPS: [Millicores; 10] = [
+    Millicores(100),
+    Millicores(250),
+    Millicores(500),
+    Millicores(1000),
+    Millicores(2000),
+    Millicores(4000),
+    Millicores(8000),
+    Millicores(16_000),
+    Millicores(32_000),
+    Millicores(64_000),
+];
+
+/// The smallest CPU size of at least `cores`; the amount itself, rounded up, above the list.
+#[must_use]
+pub fn cpu_step(cores: f64) -> Millicores {
+    let wanted = Millicores((cores * 1000.0).ceil() as u64);
+    CPU_STEPS.into_iter().find(|step| *step >= wanted).unwrap_or(wanted)
+}
+
+/// The smallest size of at least `bytes` in four steps a doubling, from `smallest` on: 16, 20, 24, 28, 32, 40 …
+#[must_use]
+pub fn quarter_step(bytes: f64, smallest: u64) -> u64 {
+    let mut octave = smallest.max(4);
+    loop {
+        for quarter in 4..8 {
+            let step = octave / 4 * quarter;
+            if step as f64 >= bytes {
+                return step;
+            }
+        }
+        match octave.checked_mul(2) {
+            Some(next) => octave = next,
+            None => return u64::MAX,
+        }
+    }
+}

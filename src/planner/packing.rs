@@ -1,0 +1,126 @@
+//! What all tiers share on the way from a requirement to pods: the context and the packing.
+
+use super::availability::Objective;
+use super::demand::{Demands, round};
+use super::model::Catalogue;
+use super::plan::{Bottleneck, Reason, Replicas, Requirement, Roles, Size, Tier, TierPlan, TierSettings};
+use crate::domain::{Bytes, Environment, Millicores, ValidApp};
+
+/// What every tier is planned from.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The application.
+    pub app: &'a ValidApp,
+    /// Unit costs and limits.
+    pub catalogue: &'a Catalogue,
+    /// The cluster.
+    pub environment: &'a Environment,
+    /// What the users ask.
+    pub demands: &'a Demands,
+    /// Whether tiers are replicated.
+    pub objective: Objective,
+    /// Largest pod that a node can hold.
+    pub largest: Size,
+}
+
+/// The third layer: pods, sizes, bounds and settings of one tier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Packing {
+    /// Pods.
+    pub replicas: Replicas,
+    /// Size of one.
+    pub per_replica: Size,
+    /// What binds first.
+    pub bottleneck: Bottleneck,
+    /// Roles of the members, of a database.
+    pub roles: Option<Roles>,
+    /// What the builders need.
+    pub settings: TierSettings,
+}
+
+/// Puts requirement and packing together; `reasons` come in the order of their weight.
+#[must_use]
+pub fn tier_plan(
+    tier: Tier,
+    name: &str,
+    engine: &str,
+    requirement: Requirement,
+    packing: Packing,
+    mut reasons: Vec<Reason>,
+) -> TierPlan {
+    let total = packing.per_replica.times(packing.replicas.max);
+    reasons.push(
+        Reason::new(
+            "total",
+            format!("{} CPU, {}", total.cpu, size_text(total.memory)),
+            "perReplica * replicas.max",
+            "arithmetic",
+        )
+        .with("replicas.max", packing.replicas.max),
+    );
+    TierPlan {
+        tier,
+        name: name.to_owned(),
+        engine: engine.to_owned(),
+        replicas: packing.replicas,
+        per_replica: packing.per_replica,
+        total,
+        requirement: Requirement {
+            cpu_millicores: round(requirement.cpu_millicores),
+            staffed_cpu_millicores: round(requirement.staffed_cpu_millicores),
+            memory_bytes: requirement.memory_bytes.round(),
+            storage_bytes: requirement.storage_bytes.round(),
+        },
+        bottleneck: packing.bottleneck,
+        headroom_percent: headroom(requirement.cpu_millicores, total.cpu),
+        roles: packing.roles,
+        settings: packing.settings,
+        reasons,
+    }
+}
+
+/// Room at peak over the busy CPU, in percent of the tier's CPU.
+fn headroom(busy: f64, total: Millicores) -> u32 {
+    if total.0 == 0 {
+        return 0;
+    }
+    ((1.0 - busy / total.0 as f64).max(0.0) * 100.0).round() as u32
+}
+
+/// Memory or storage in the unit that people use, rounded to three digits: `1.5 GiB`.
+#[must_use]
+pub fn size_text(bytes: Bytes) -> String {
+    scaled(bytes.0 as f64)
+}
+
+/// Bytes in the unit that people use.
+#[must_use]
+pub fn scaled(bytes: f64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut value = bytes;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{} {}", figure(value), units[unit])
+}
+
+/// A number with as many decimals as mean something: 0.0139, 1.25, 34.7, 1200.
+#[must_use]
+pub fn figure(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let decimals = if value.abs() >= 100.0 {
+        0
+    } else if value.abs() >= 10.0 {
+        1
+    } else if value.abs() >= 1.0 {
+        2
+    } else {
+        4
+    };
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}

@@ -1,0 +1,170 @@
+//! A plan as a good engineer would note it down: demand, ladder, tiers, why, findings, cost.
+
+use std::fmt::Write;
+
+use super::text::{BAD, DIM, GOOD, HEAD, WARN, columns, styled, wrapped};
+use crate::api::ProposedChange;
+use crate::domain::{Bytes, Millicores};
+use crate::planner::packing::{figure, size_text};
+use crate::planner::{DemandFigures, Finding, Plan, Reason, Severity, TierPlan};
+
+/// Reasons shown of each tier.
+const REASONS: usize = 3;
+
+/// The whole plan; `changes` are those against a recorded one.
+#[must_use]
+pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
+    let mut text = String::new();
+    let title = format!("{} in {}: plan {}", plan.app, plan.namespace, plan.hash);
+    let _ = writeln!(text, "{}{}", styled(HEAD, &title), styled(DIM, &format!("  (catalogue {})", plan.catalogue)));
+    section(&mut text, "Demand");
+    text.push_str(&demand(plan));
+    section(&mut text, "Ladder");
+    text.push_str(&ladder(plan));
+    section(&mut text, "Tiers");
+    text.push_str(&tiers(plan));
+    section(&mut text, "Why");
+    for tier in &plan.tiers {
+        text.push_str(&why(tier));
+    }
+    if !changes.is_empty() {
+        section(&mut text, "Changes against the previous plan");
+        let rows: Vec<Vec<String>> =
+            changes.iter().map(|c| vec![c.object.clone(), c.class.to_string(), c.reason.clone()]).collect();
+        text.push_str(&columns(&rows, &[], 2));
+    }
+    if let Some(proposal) = &plan.proposed {
+        section(&mut text, &format!("Proposed, waiting for approval {}", proposal.hash));
+        let rows: Vec<Vec<String>> =
+            proposal.changes.iter().map(|c| vec![c.object.clone(), c.class.to_string(), c.reason.clone()]).collect();
+        text.push_str(&columns(&rows, &[], 2));
+    }
+    if !plan.findings.is_empty() {
+        section(&mut text, "Findings");
+        text.push_str(&findings(&plan.findings));
+    }
+    section(&mut text, "Cost");
+    let cost = &plan.monthly_cost;
+    let _ = writeln!(
+        text,
+        "  about {:.0} to {:.0} {} a month, by rounded list prices: for comparing plans, not for budgets",
+        cost.low, cost.high, cost.currency
+    );
+    text
+}
+
+fn section(text: &mut String, title: &str) {
+    let _ = writeln!(text, "\n{}", styled(HEAD, title));
+}
+
+fn demand(plan: &Plan) -> String {
+    let (now, then) = (&plan.demand, &plan.demand_at_horizon);
+    let mut rows = vec![vec![String::new(), "now".to_owned(), "at the horizon".to_owned()]];
+    let mut row = |name: &str, value: &dyn Fn(&DemandFigures) -> String| {
+        rows.push(vec![name.to_owned(), value(now), value(then)]);
+    };
+    row("requests/s, average", &|d| figure(d.average_requests_per_second));
+    row("requests/s, peak", &|d| figure(d.peak_requests_per_second));
+    row("requests/s at the origin, peak", &|d| figure(d.origin_requests_per_second));
+    if now.database_bytes > 0 || then.database_bytes > 0 {
+        row("database reads/s, peak", &|d| figure(d.database_reads_per_second));
+        row("database writes/s, peak", &|d| figure(d.database_writes_per_second));
+        row("rows in the database, from today on", &|d| size_text(Bytes(d.database_bytes)));
+    }
+    row("to the users, Mbit/s, peak", &|d| figure(d.egress_megabits_per_second));
+    columns(&rows, &[1, 2], 2)
+}
+
+fn ladder(plan: &Plan) -> String {
+    let mut text = String::new();
+    for rung in &plan.ladder {
+        let (mark, state) = match rung.trigger {
+            Some(trigger) if rung.on => (styled(GOOD, "on "), trigger.to_string()),
+            _ => (styled(DIM, "off"), String::new()),
+        };
+        let because = wrapped(&rung.because, 38);
+        let because = if rung.on { because } else { styled(DIM, &because) };
+        let _ = writeln!(text, "  {mark}  {:<17}{state:<14}{because}", rung.rung.to_string());
+    }
+    text
+}
+
+fn tiers(plan: &Plan) -> String {
+    let head = ["tier", "name", "engine", "pods", "cpu", "memory", "storage", "bottleneck", "headroom"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for tier in &plan.tiers {
+        let size = tier.per_replica;
+        rows.push(vec![
+            tier.tier.to_string(),
+            tier.name.clone(),
+            tier.engine.clone(),
+            pods(tier),
+            size.cpu.to_string(),
+            size_text(size.memory),
+            if size.storage.0 == 0 { "-".to_owned() } else { size_text(size.storage) },
+            tier.bottleneck.to_string(),
+            format!("{} %", tier.headroom_percent),
+        ]);
+    }
+    let cpu: u64 = plan.tiers.iter().map(|t| t.total.cpu.0).sum();
+    let memory: u64 = plan.tiers.iter().map(|t| t.total.memory.0).sum();
+    let storage: u64 = plan.tiers.iter().map(|t| t.total.storage.0).sum();
+    let mut text = columns(&rows, &[3, 4, 5, 6, 8], 2);
+    let total = format!(
+        "  sizes are of one pod; all together at most {} CPU, {} of memory, {} of storage",
+        Millicores(cpu),
+        size_text(Bytes(memory)),
+        size_text(Bytes(storage))
+    );
+    let _ = writeln!(text, "{}", styled(DIM, &total));
+    text
+}
+
+fn pods(tier: &TierPlan) -> String {
+    let (min, max) = (tier.replicas.min, tier.replicas.max);
+    if min == max { max.to_string() } else { format!("{min}..{max}") }
+}
+
+fn why(tier: &TierPlan) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "  {} {}", styled(HEAD, &tier.tier.to_string()), tier.name);
+    for reason in tier.reasons.iter().filter(|reason| reason.quantity != "replicas.min").take(REASONS) {
+        let inputs: Vec<String> = reason.inputs.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let line = format!("{} = {} = {}", reason.quantity, value(reason), reason.formula);
+        let _ = writeln!(text, "    {}", wrapped(&line, 6));
+        if !inputs.is_empty() {
+            let _ = writeln!(text, "      {}", wrapped(&format!("with {}", inputs.join(", ")), 6));
+        }
+        let _ = writeln!(text, "      {}", styled(DIM, &wrapped(&reason.source, 6)));
+    }
+    text
+}
+
+/// A reason's value in the unit that people use.
+fn value(reason: &Reason) -> String {
+    let Ok(number) = reason.value.parse::<u64>() else { return reason.value.clone() };
+    if reason.quantity.ends_with("Bytes") {
+        size_text(Bytes(number))
+    } else if reason.quantity.ends_with("illicores") {
+        Millicores(number).to_string()
+    } else {
+        reason.value.clone()
+    }
+}
+
+/// Findings, worst first as they come.
+#[must_use]
+pub fn findings(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let style = match finding.severity {
+            Severity::Error => BAD,
+            Severity::Warning => WARN,
+            Severity::Info => DIM,
+        };
+        let head = format!("{} {}", finding.severity, finding.kind);
+        let _ = writeln!(text, "  {}  {}", styled(style, &head), finding.field);
+        let _ = writeln!(text, "    {}", wrapped(&finding.message, 4));
+    }
+    text
+}
