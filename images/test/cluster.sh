@@ -22,7 +22,7 @@ case ${1:-} in
     config shop-pgbouncer "$data/pgbouncer.ini"
     config shop-database "$data/patroni.yml"
     sed "s,IMAGE_POSTGRES,$(image postgres),; s,IMAGE_HAPROXY,$(image haproxy),; s,IMAGE_PGBOUNCER,$(image pgbouncer)," "$data/cluster.yaml" | k apply -f -
-    k rollout status statefulset/shop-database --timeout 180s
+    k wait statefulset/shop-database --for=jsonpath={.status.readyReplicas}=3 --timeout 180s   # OnDelete has no roll-out status
     k rollout status deployment/shop-pool --timeout 60s
     ;;
   down) $kubectl delete namespace "$namespace" ;;
