@@ -12,7 +12,7 @@ die() { echo "setup: $*" >&2; exit 1; }
 # command -> Debian package; /path entries are files instead of commands
 NEEDS="containerd:containerd runc:runc etcd:etcd-server /usr/lib/cni/ptp:containernetworking-plugins
 buildah:buildah debootstrap:debootstrap iptables:iptables ip:iproute2 conntrack:conntrack
-nsenter:util-linux mount:mount curl:curl"
+nsenter:util-linux mount:mount curl:curl /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring"
 
 missing() {
   local need what
