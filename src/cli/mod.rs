@@ -7,6 +7,7 @@ mod crd;
 mod explain;
 pub mod input;
 mod plan;
+mod render;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,8 @@ pub struct Cli {
 enum Command {
     /// Shows what a spec needs, tier by tier, with the reasons
     Plan(plan::PlanArgs),
+    /// Prints the manifests that the operator would write
+    Render(render::RenderArgs),
     /// Explains the fields of the spec: type, default, grade of the evidence, source
     Explain(explain::ExplainArgs),
     /// Prints the CustomResourceDefinition
@@ -58,6 +61,7 @@ pub enum CliError {
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Plan(args) => plan::run(&args),
+        Command::Render(args) => render::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Crd => crd::run(),
         Command::Completions(args) => completions::run(&args),

@@ -1,6 +1,7 @@
-//! `scaledapp render`: the manifests of an application, for review and policy checks.
+//! `scaledapp render -f FILE`: the manifests that the operator would write, for review and policy checks.
 //!
-//! It never prints a password: Secrets are left out and listed, or written to a file of their own.
+//! It never prints a password: Secrets are listed and left out, or written to a new file that only
+//! its owner can read.
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
@@ -8,39 +9,124 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use clap::Args;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use serde_json::Value;
 
-use crate::domain::ValidApp;
-use crate::planner::{Plan, Tier};
+use super::CliError;
+use super::input::{self, Document};
+use crate::domain::{Environment, ValidApp, validate};
+use crate::planner::{Catalogue, Plan, RecordedPlan, Tier, effective, plan};
+use crate::report::findings;
 use crate::resources::meta::Part;
-use crate::resources::{Credentials, DesiredObject, DesiredSet, Stage, names};
+use crate::resources::{self, Credentials, DesiredObject, DesiredSet, Stage, names};
 
-/// The objects of one application as YAML.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Rendered {
-    /// Everything but Secrets.
-    pub manifests: String,
-    /// The Secrets; empty without credentials.
-    pub secrets: String,
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  scaledapp render -f app.yaml                              what the operator would write\n  scaledapp render -f app.yaml --secrets-out secrets.yaml   and fresh passwords, in a file of their own\n\nExit codes: 0 rendered, 1 the spec cannot be met, 2 bad usage."
+)]
+pub(super) struct RenderArgs {
+    /// File with one or more ScaledApps; - is the standard input
+    #[arg(short, long, value_name = "FILE")]
+    filename: PathBuf,
+    /// What the operator's owner says about the cluster; default three zones, pods of at most 16 CPU and 64Gi
+    #[arg(long, value_name = "FILE")]
+    environment: Option<PathBuf>,
+    /// Recorded plan that the new one starts from, of `plan -o recorded` or a ControllerRevision
+    #[arg(long, value_name = "FILE")]
+    previous: Option<PathBuf>,
+    /// Namespace of documents that name none
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    /// New file for the Secrets, with fresh random passwords, mode 0600
+    #[arg(long, value_name = "FILE")]
+    secrets_out: Option<PathBuf>,
 }
 
-/// The objects in the order in which they are applied, Secrets apart.
-///
-/// # Errors
-/// When an object cannot be written as YAML.
-pub fn render(app: &ValidApp, plan: &Plan, set: DesiredSet) -> Result<Rendered> {
-    let mut rendered = Rendered { manifests: header(app, plan), secrets: String::new() };
-    for object in set.into_ordered() {
-        let secret = object.kind.kind == "Secret";
-        let out = if secret { &mut rendered.secrets } else { &mut rendered.manifests };
-        document(out, object)?;
+/// Everything but Secrets, and the Secrets.
+#[derive(Default)]
+struct Rendered {
+    manifests: String,
+    secrets: String,
+}
+
+pub(super) fn run(args: &RenderArgs) -> Result<(), CliError> {
+    let environment = input::environment(args.environment.as_deref())?;
+    let previous = args.previous.as_deref().map(input::recorded).transpose()?;
+    let (documents, _) = input::documents(&input::read(&args.filename)?, &args.filename)?;
+    if previous.is_some() && documents.len() > 1 {
+        return Err(CliError::Usage("--previous belongs to one ScaledApp, and the file holds several".to_owned()));
     }
-    Ok(rendered)
+    let mut planned = Vec::new();
+    for document in documents {
+        planned.push(accepted(args, document, &environment, previous.as_ref())?);
+    }
+    let mut rendered = Rendered::default();
+    for (app, plan) in &planned {
+        let credentials = args.secrets_out.is_some().then(fresh_credentials).transpose()?;
+        render(app, plan, &environment, credentials.as_ref(), &mut rendered)?;
+    }
+    if let Some(path) = &args.secrets_out {
+        write_secrets(path, &rendered.secrets)?;
+    }
+    Ok(std::io::stdout().write_all(rendered.manifests.as_bytes())?)
+}
+
+/// The application as its plan installs it, or why it is refused.
+fn accepted(
+    args: &RenderArgs,
+    document: Document,
+    environment: &Environment,
+    previous: Option<&RecordedPlan>,
+) -> Result<(ValidApp, Plan), CliError> {
+    let problems = match document.app {
+        Err(problem) => vec![problem],
+        Ok(app) => {
+            let namespace = app.metadata.namespace.as_ref().unwrap_or(&args.namespace);
+            match validate(&document.name, namespace, None, &app.spec, environment) {
+                Err(problems) => problems,
+                Ok(valid) => {
+                    let plan = plan(&valid, &Catalogue::builtin(), environment, previous);
+                    if plan.is_refused() {
+                        anstream::eprint!("{}", findings(&plan.findings));
+                        return Err(refused(&document.name));
+                    }
+                    return Ok((effective(&valid, &plan, previous), plan));
+                }
+            }
+        }
+    };
+    for problem in problems {
+        anstream::eprintln!("{}", problem.message);
+    }
+    Err(refused(&document.name))
+}
+
+fn refused(name: &str) -> CliError {
+    anstream::eprintln!("{name} cannot be planned as it is; nothing was rendered.");
+    CliError::Refused
+}
+
+fn render(
+    app: &ValidApp,
+    plan: &Plan,
+    environment: &Environment,
+    credentials: Option<&Credentials>,
+    rendered: &mut Rendered,
+) -> Result<(), CliError> {
+    let mut set = resources::build(app, plan, environment, credentials);
+    if let Some(credentials) = credentials.filter(|_| app.database.is_some()) {
+        add_auth_secret(app, credentials, &mut set);
+    }
+    rendered.manifests.push_str(&header(app, plan));
+    for object in set.into_ordered() {
+        let is_secret = object.kind.kind == "Secret";
+        let out = if is_secret { &mut rendered.secrets } else { &mut rendered.manifests };
+        out.push_str(&document(object)?);
+    }
+    Ok(())
 }
 
 fn header(app: &ValidApp, plan: &Plan) -> String {
@@ -50,53 +136,51 @@ fn header(app: &ValidApp, plan: &Plan) -> String {
     );
     if app.database.is_some() {
         let secrets = [names::database_auth(&app.name), names::database(&app.name), names::pool_auth(&app.name)];
-        let _ = writeln!(out, "# Left out are the Secrets with generated passwords: {}.", secrets.join(", "));
+        let _ = writeln!(out, "# Not here: the Secrets with generated passwords {}.", secrets.join(", "));
     }
     if !app.migrations.is_empty() {
-        out.push_str("# The operator waits for each migration's Job before it writes what follows; kubectl does not.\n");
+        out.push_str(
+            "# The operator waits for each migration's Job before it writes what follows; kubectl does not.\n",
+        );
     }
     out
 }
 
-fn document(out: &mut String, mut object: DesiredObject) -> Result<()> {
-    out.push_str("---\n");
+fn document(mut object: DesiredObject) -> Result<String, CliError> {
+    let mut comment = String::new();
     if let Some(replicas) = object.seed_replicas {
-        let _ = writeln!(out, "# Begins with {replicas} pods; afterwards the number is its autoscaler's.");
-        object.object["spec"]["replicas"] = Value::from(replicas);
+        comment = format!("# {replicas} pods to begin with; afterwards the number is its autoscaler's.\n");
+        object.object["spec"]["replicas"] = replicas.into();
     }
-    let text = serde_yaml::to_string(&object.object).with_context(|| format!("{} {}", object.kind.kind, object.name))?;
-    out.push_str(&text);
-    Ok(())
+    let text = serde_yaml::to_string(&object.object).map_err(std::io::Error::other)?;
+    Ok(format!("---\n{comment}{text}"))
 }
 
-/// Fresh passwords from a cryptographic generator that the operating system seeds.
-///
-/// # Errors
-/// When the operating system gives no randomness.
-pub fn fresh_credentials() -> Result<Credentials> {
-    let mut random = StdRng::try_from_os_rng().context("the operating system gives no random numbers")?;
+/// Passwords of a cryptographic generator that the operating system seeds.
+fn fresh_credentials() -> Result<Credentials, CliError> {
+    let mut random = StdRng::try_from_os_rng()
+        .map_err(|error| CliError::Usage(format!("the operating system gives no random numbers: {error}")))?;
     Ok(Credentials::generate(|below| random.random_range(0..below.max(1))))
 }
 
-/// Adds the Secret of the generated passwords, which the operator makes outside the desired set.
-pub fn add_auth_secret(app: &ValidApp, credentials: &Credentials, set: &mut DesiredSet) {
+/// The Secret that the operator makes once and outside of the desired set.
+fn add_auth_secret(app: &ValidApp, credentials: &Credentials, set: &mut DesiredSet) {
     let part = Part { component: Tier::Database.component(), name: "postgresql", service: None };
     let data = credentials.data().into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect();
-    let secret = Secret {
-        metadata: part.meta(app, names::database_auth(&app.name)),
-        data: Some(data),
-        ..Secret::default()
-    };
+    let secret =
+        Secret { metadata: part.meta(app, names::database_auth(&app.name)), data: Some(data), ..Secret::default() };
     set.add(Stage::Foundation, &secret);
 }
 
-/// Writes a new file that only its owner reads; never over an existing one, whose passwords may be in use.
-///
-/// # Errors
-/// When the file exists or cannot be written.
-pub fn write_secrets(path: &Path, text: &str) -> Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(|| {
-        format!("cannot create {}: an existing file is never overwritten, its passwords may be in use", path.display())
+/// Never over an existing file: its passwords may be in use.
+fn write_secrets(path: &Path, text: &str) -> Result<(), CliError> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
+        let why = if error.kind() == std::io::ErrorKind::AlreadyExists {
+            "it exists, and its passwords may be in use".to_owned()
+        } else {
+            error.to_string()
+        };
+        CliError::Usage(format!("cannot create {}: {why}", path.display()))
     })?;
-    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+    Ok(file.write_all(text.as_bytes())?)
 }

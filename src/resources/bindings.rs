@@ -42,7 +42,8 @@ pub fn hash(context: &Context<'_>) -> Option<String> {
     Some(meta::hash(data.iter().flat_map(|(key, value)| [*key, value.as_str()])))
 }
 
-/// The environment of a container of the application: addresses first, then what the owner wrote, which wins.
+/// The environment of a container of the application: addresses first, then what the owner wrote.
+/// Names are distinct: validation refuses ours in the owner's.
 #[must_use]
 pub fn environment(context: &Context<'_>, service: Option<&ValidService>, owners: &[EnvVar]) -> Vec<EnvVar> {
     let app = context.app;
@@ -58,13 +59,7 @@ pub fn environment(context: &Context<'_>, service: Option<&ValidService>, owners
         let host = names::host(&names::web(&app.name, &other.name), &app.namespace);
         ours.push(literal(name, format!("http://{host}")));
     }
-    // The API server keys this list by name and refuses to apply one name twice.
-    ours.retain(|our| owners.iter().all(|own| own.name != our.name));
-    for (index, own) in owners.iter().enumerate() {
-        if owners[index + 1..].iter().all(|later| later.name != own.name) {
-            ours.push(own.clone());
-        }
-    }
+    ours.extend_from_slice(owners);
     ours
 }
 

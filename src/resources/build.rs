@@ -7,7 +7,9 @@ use crate::planner::Plan;
 /// All objects of an application by its plan. Without credentials the Secrets are left out.
 #[must_use]
 pub fn build(app: &ValidApp, plan: &Plan, environment: &Environment, credentials: Option<&Credentials>) -> DesiredSet {
-    let context = Context { app, plan, environment, credentials };
+    // The engines' images are the plan's: a newer release does not change what runs.
+    let environment = Environment { images: plan.images.clone(), ..environment.clone() };
+    let context = Context { app, plan, environment: &environment, credentials };
     let mut set = DesiredSet::default();
     bindings::build(&context, &mut set);
     database::build(&context, &mut set);

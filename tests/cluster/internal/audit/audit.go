@@ -18,23 +18,8 @@ import (
 	"scaledapp.dev/kins/internal/state"
 )
 
-// scope is what the audit looks for: the things of one cluster, or of all.
-type scope struct{ cluster string }
-
-// namespace tells whether a network namespace is in the scope. The names of
-// clusters may begin alike, so that a prefix is not enough.
-func (s scope) namespace(name string) bool {
-	if s.cluster == "" {
-		return strings.HasPrefix(name, network.Prefix)
-	}
-	node := regexp.MustCompile("^" + regexp.QuoteMeta(network.Node(s.cluster)) + `-(control-plane|worker[0-9]*)$`)
-	return name == network.Bridge(s.cluster) || node.MatchString(name)
-}
-
-// Find lists one line for each thing that is ours, of one cluster or, for the
-// empty name, of all; none when nothing runs.
-func Find(cluster string) ([]string, error) {
-	within := scope{cluster}
+// Find lists one line for each thing that is ours; none when nothing runs.
+func Find() ([]string, error) {
 	root, err := state.Root()
 	if err != nil {
 		return nil, err
@@ -45,30 +30,24 @@ func Find(cluster string) ([]string, error) {
 			found = append(found, fmt.Sprintf("%-9s %s", what, thing))
 		}
 	}
-	clusters, err := within.directories(root)
+	clusters, err := directories(root)
 	if err != nil {
 		return nil, err
 	}
 	add("cluster", clusters...)
-	for _, namespace := range network.Ours() {
-		if within.namespace(namespace) {
-			add("netns", namespace)
-		}
+	add("netns", network.Ours()...)
+	links, err := links()
+	if err != nil {
+		return nil, err
 	}
-	if cluster == "" { // no link of ours belongs here, nor tells its cluster
-		links, err := links()
-		if err != nil {
-			return nil, err
-		}
-		add("link", links...)
-	}
-	add("cgroup", cgroup.Groups(cluster)...)
-	mounts, err := within.mounts(root)
+	add("link", links...)
+	add("cgroup", cgroup.Groups()...)
+	mounts, err := mounts(root)
 	if err != nil {
 		return nil, err
 	}
 	add("mount", mounts...)
-	processes := within.processes(root)
+	processes := processes()
 	for _, p := range processes {
 		add("process", fmt.Sprintf("%d %s", p.pid, p.command))
 	}
@@ -80,14 +59,14 @@ func Find(cluster string) ([]string, error) {
 	return found, nil
 }
 
-func (s scope) directories(root string) ([]string, error) {
+func directories(root string) ([]string, error) {
 	entries, err := os.ReadDir(root)
 	if os.IsNotExist(err) {
 		return nil, nil
 	}
 	var all []string
 	for _, entry := range entries {
-		if entry.IsDir() && (s.cluster == "" || s.cluster == entry.Name()) {
+		if entry.IsDir() {
 			all = append(all, filepath.Join(root, entry.Name()))
 		}
 	}
@@ -116,7 +95,7 @@ func links() ([]string, error) {
 	return ours, nil
 }
 
-func (s scope) mounts(root string) ([]string, error) {
+func mounts(root string) ([]string, error) {
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
@@ -127,21 +106,11 @@ func (s scope) mounts(root string) ([]string, error) {
 		if len(fields) < 5 {
 			continue
 		}
-		point := fields[4]
-		namespace, isNamespace := strings.CutPrefix(point, network.Path(""))
-		if strings.HasPrefix(point, s.below(root)) || isNamespace && s.namespace(strings.TrimPrefix(namespace, "/")) {
+		if point := fields[4]; strings.HasPrefix(point, root+"/") || strings.HasPrefix(point, network.Path(network.Prefix)) {
 			ours = append(ours, point)
 		}
 	}
 	return ours, nil
-}
-
-// below is what every path in the scope begins with.
-func (s scope) below(root string) string {
-	if s.cluster == "" {
-		return root + "/"
-	}
-	return filepath.Join(root, s.cluster) + "/"
 }
 
 type running struct {
@@ -154,9 +123,9 @@ var kinsRuns = regexp.MustCompile(`/kins (node-init|proxy|spawn|kube-apiserver|k
 
 // processes are the members of our control groups, and programs of ours that
 // are, wrongly, in none. Dead ones that wait to be collected do not count.
-func (s scope) processes(root string) []running {
+func processes() []running {
 	ours := map[int]bool{}
-	for _, pid := range cgroup.Members(s.cluster) {
+	for _, pid := range cgroup.Members("") {
 		ours[pid] = true
 	}
 	entries, _ := filepath.Glob("/proc/[0-9]*")
@@ -171,8 +140,7 @@ func (s scope) processes(root string) []running {
 			continue
 		}
 		command := strings.TrimSpace(strings.ReplaceAll(string(data), "\x00", " "))
-		stray := kinsRuns.MatchString(command) && (s.cluster == "" || strings.Contains(command, s.below(root)))
-		if ours[pid] || stray {
+		if ours[pid] || kinsRuns.MatchString(command) {
 			all = append(all, running{pid, shorten(command)})
 		}
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -71,18 +70,11 @@ func down(name *string) *cobra.Command {
 	}
 }
 
-func status(name *string) *cobra.Command {
+func status() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Show a cluster, or all when none is named; fails when a part is down", Args: cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
-			var all []*state.State
-			var err error
-			if os.Getenv(nameVariable) != "" || command.Flags().Changed("name") {
-				all = make([]*state.State, 1)
-				all[0], err = state.Load(*name)
-			} else {
-				all, err = state.All()
-			}
+		Use: "status", Short: "Show the clusters on this machine; fails when a part of one is down", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			all, err := state.All()
 			if err != nil {
 				return err
 			}
@@ -146,9 +138,9 @@ func auditLog(name *string) *cobra.Command {
 
 func auditCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "audit [CLUSTER]", Short: "List what of ours, or of one cluster, exists on this machine: nothing when it is down", Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			found, err := audit.Find(first(args))
+		Use: "audit", Short: "List what of ours exists on this machine: nothing when no cluster is up", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			found, err := audit.Find()
 			for _, line := range found {
 				fmt.Println(line)
 			}

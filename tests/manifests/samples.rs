@@ -1,0 +1,123 @@
+//! The samples, planned and built; and an application whose every name is as long as it may be.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use scaledapp::api::ScaledApp;
+use scaledapp::domain::{Environment, ValidApp, validate};
+use scaledapp::planner::{Catalogue, Plan, plan};
+use scaledapp::resources::{self, Credentials};
+use serde_json::Value;
+
+/// One application with its objects.
+pub struct Sample {
+    pub name: String,
+    pub credentials: Credentials,
+    pub objects: Vec<Value>,
+    pub without_credentials: Vec<Value>,
+}
+
+impl Sample {
+    pub fn of_kinds<'a>(&'a self, kinds: &'a [&'a str]) -> impl Iterator<Item = &'a Value> {
+        self.objects.iter().filter(|object| kinds.iter().any(|kind| object["kind"] == *kind))
+    }
+
+    pub fn object(&self, kind: &str, name: &str) -> &Value {
+        let found = self.objects.iter().find(|o| o["kind"] == kind && o["metadata"]["name"] == name);
+        found.unwrap_or_else(|| panic!("no {kind} {name}"))
+    }
+}
+
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+pub fn goldens_are_updated() -> bool {
+    std::env::var_os("UPDATE_GOLDEN").is_some()
+}
+
+/// With images of a fixed version, so that the goldens do not change with the operator's.
+fn environment() -> Environment {
+    let path = root().join("tests/golden/manifests/environment.yaml");
+    serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn planned(text: &str) -> (ValidApp, Plan) {
+    let app: ScaledApp = serde_yaml::from_str(text).unwrap();
+    let namespace = app.metadata.namespace.unwrap_or_else(|| "default".to_owned());
+    let name = app.metadata.name.unwrap();
+    let valid = validate(&name, &namespace, None, &app.spec, &environment()).unwrap();
+    let plan = plan(&valid, &Catalogue::builtin(), &environment(), None);
+    assert!(!plan.is_refused(), "{:?}", plan.findings);
+    (valid, plan)
+}
+
+fn file(name: &str) -> String {
+    std::fs::read_to_string(root().join(format!("manifests/samples/{name}.yaml"))).unwrap()
+}
+
+/// What `scaledapp render` prints.
+pub fn render(name: &str, more: &[&str]) -> Output {
+    let sample = root().join(format!("manifests/samples/{name}.yaml"));
+    let environment = root().join("tests/golden/manifests/environment.yaml");
+    let mut command = Command::cargo_bin("scaledapp").unwrap();
+    command.arg("render").arg("-f").arg(sample).arg("--environment").arg(environment).args(more).output().unwrap()
+}
+
+fn sample(text: &str) -> Sample {
+    let (app, plan) = planned(text);
+    let mut number = 0;
+    let credentials = Credentials::generate(|below| {
+        number = (number * 31 + 7) % 9973;
+        number % below
+    });
+    let objects = |credentials: Option<&Credentials>| {
+        let set = resources::build(&app, &plan, &environment(), credentials);
+        set.into_ordered().into_iter().map(|object| object.object).collect()
+    };
+    Sample {
+        name: app.name.to_string(),
+        objects: objects(Some(&credentials)),
+        without_credentials: objects(None),
+        credentials,
+    }
+}
+
+/// Names of the greatest length, several services, every tier, and restricted traffic.
+pub fn longest() -> Sample {
+    sample(LONGEST)
+}
+
+pub fn all() -> Vec<Sample> {
+    let mut samples: Vec<Sample> = ["hello", "shop", "large"].iter().map(|name| sample(&file(name))).collect();
+    samples.push(longest());
+    samples
+}
+
+const LONGEST: &str = r#"
+apiVersion: scaledapp.dev/v1alpha1
+kind: ScaledApp
+metadata: {name: a-name-with-all-30-characters0, namespace: team-a}
+spec:
+  targets: {dailyActiveUsers: 2000000, availabilityPercent: "99.95"}
+  services:
+  - name: frontend-of-20-chars
+    image: registry.example/front:1
+    port: 3000
+    paths: [/]
+    env:
+    - {name: GREETING, value: hello from $(SERVICE_INNER_URL)}
+    securityContext: {runAsUser: 1000}
+  - name: backend--of-20-chars
+    image: registry.example/back:1
+    paths: [/api, /api/v2/]
+    health: {readinessPath: "/ready now", livenessPath: /live}
+  - {name: inner, image: "registry.example/inner:1"}
+  migrations:
+  - {name: schema-15-chars, args: [migrate]}
+  - {name: data, image: "registry.example/data:1", timeout: 2h}
+  ingress: {hosts: ["*.example.com", www.example.com], tls: [{hosts: ["*.example.com"], secretName: tls}]}
+  network: {egress: Declared, ingressFrom: [{namespace: ingress}], metricsFrom: [{namespace: monitoring}]}
+  database: {}
+"#;
