@@ -1,4 +1,4 @@
-//! The edge: HAProxy in front of the web tier, where the plan has it.
+//! The edge: `HAProxy` in front of the web tier, where the plan has it.
 //!
 //! It finds the pods by DNS and checks them itself, so it needs neither the operator nor the API
 //! server while it runs.
@@ -18,7 +18,7 @@ use crate::planner::{Tier, TierPlan, TierSettings};
 pub const PORT: u16 = 8080;
 /// Port for health, metrics and statistics.
 pub const ADMIN_PORT: u16 = 8405;
-/// Key of the configuration in its ConfigMap.
+/// Key of the configuration in its `ConfigMap`.
 const CONFIG_KEY: &str = "haproxy.cfg";
 /// From the deletion of a pod to the soft stop: the ingress controller has forgotten the pod by then.
 const STOP_AFTER_SECONDS: i64 = 5;

@@ -127,8 +127,8 @@ fn frontend(context: &Context<'_>) -> String {
 const LOG_FORMAT: &str = r#"  log-format '%{+json}o %(time)[date(0,ms),ms_utime("%Y-%m-%dT%H:%M:%S.%3NZ")] %(requestId)[var(txn.request_id)] %(method)HM %(host)[var(txn.host)] %(path)HP %(status:sint)ST %(bytes:sint)B %(service)b %(server)s %(queueMs:sint)Tw %(connectMs:sint)Tc %(answerMs:sint)Tr %(totalMs:sint)Ta %(retries:sint)rc %(end)ts'
 "#;
 
-/// Health, metrics and statistics. Ready is who has found a pod once, or has looked for 20 seconds: what happens
-/// behind the edge afterwards never takes it out.
+/// Health, metrics and statistics. Ready is who has found a pod of each service once, or has looked for 20 seconds:
+/// what happens behind the edge afterwards never takes it out.
 fn admin(context: &Context<'_>) -> String {
     let mut out = format!(
         r"frontend admin
@@ -139,9 +139,11 @@ fn admin(context: &Context<'_>) -> String {
 ",
         port = edge::ADMIN_PORT
     );
+    out.push_str("  http-request set-var(proc.ready) bool(true) if");
     for service in public_services(context.app) {
-        let _ = writeln!(out, "  http-request set-var(proc.ready) bool(true) if {{ nbsrv({}) gt 0 }}", service.name);
+        let _ = write!(out, " {{ nbsrv({}) gt 0 }}", service.name);
     }
+    out.push('\n');
     out.push_str(
         r#"  http-request set-var(proc.ready) bool(true) if { date,sub(proc.started) ge 20 }
   http-request return status 200 content-type text/plain string "ready\n" if { path /readyz } { var(proc.ready) -m found }

@@ -81,7 +81,7 @@ pub fn pool_auth(app: &AppName) -> String {
     format!("{app}-pool-auth")
 }
 
-/// NetworkPolicy of all migrations.
+/// `NetworkPolicy` of all migrations.
 #[must_use]
 pub fn migrations(app: &AppName) -> String {
     format!("{app}-migrate")

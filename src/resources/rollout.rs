@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::Context;
 use super::meta::Part;
 
-/// Old ReplicaSets that are kept for `kubectl rollout undo`.
+/// Old `ReplicaSet`s that are kept for `kubectl rollout undo`.
 pub const REVISION_HISTORY_LIMIT: i32 = 3;
 /// A roll-out without progress for this long is reported as failed.
 pub const PROGRESS_DEADLINE_SECONDS: i32 = 600;
