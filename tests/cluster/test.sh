@@ -12,6 +12,7 @@ unset KUBECONFIG
 
 tools=$(./build.sh)
 kins=$tools/kins
+command -v go >/dev/null || PATH=$(dirname "$tools")/go/bin:$PATH
 work=$(mktemp -d)
 step=start
 finish() {
@@ -46,9 +47,21 @@ volume_pod() { # NAME NODE ARGS
   sed -e "s/NAME/$1/; s/NODE/$KINS_NAME-$2/" -e "s#ARGS#$3#" test/volume-pod.yaml | kubectl apply -f - &&
     kubectl wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$1" --timeout=60s
 }
-nothing_left() { left=$("$kins" audit); [ -z "$left" ] || { echo "$left" >&2; return 1; }; }
+nothing_left() { # other clusters may be up beside this test
+  local left
+  left=$("$kins" audit "$KINS_NAME"; "$kins" audit "$KINS_NAME-b")
+  [ -z "$left" ] || { echo "$left" >&2; return 1; }
+}
 
-begin "nothing of ours is on the machine before"
+# Everything but Kubernetes itself, with the flags of the build: no other
+# compilation of its modules is wanted.
+begin "unit tests"
+export CGO_ENABLED=0
+packages=$(go list ./internal/... | grep -v /components$)
+# shellcheck disable=SC2086 # a list of words
+quiet go test -trimpath $packages; passed
+
+begin "nothing of this cluster is on the machine before"
 nothing_left; passed
 
 begin "up"
@@ -63,7 +76,7 @@ begin "up with another wish is refused"
 if quiet up --tune default 2>/dev/null; then exit 1; fi; passed
 
 begin "load an archive, and skip it the second time"
-CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$work/probe" ./cmd/probe
+go build -trimpath -ldflags "-s -w" -o "$work/probe" ./cmd/probe
 quiet "$kins" image localhost/kins/probe:test "$work/probe.tar" /probe="$work/probe" --entrypoint /probe
 quiet "$kins" load "$work/probe.tar"
 "$kins" load "$work/probe.tar" | grep -q "on every node already"; passed
@@ -128,6 +141,14 @@ begin "up mends a stopped node and a stopped service"
 "$kins" svc stop worker3 kubelet
 quiet up --tune fault
 quiet "$kins" status; passed
+
+begin "up mends a lost network; pods and volumes come back"
+ip netns delete "kins.$KINS_NAME-worker2"
+quiet up --tune fault
+quiet kubectl rollout status deployment/hello --timeout=60s
+eventually 20 page
+quiet volume_pod again worker2 '[read, /data/file]'
+[ "$(kubectl logs again)" = "kept words" ]; passed
 
 begin "a second cluster side by side, with its own ports, and down leaves the first alone"
 KINS_NAME=$KINS_NAME-b quiet "$kins" up --config "$CONFIG" --name "$KINS_NAME-b" --port-offset $((OFFSET + 1))

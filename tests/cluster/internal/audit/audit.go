@@ -18,8 +18,23 @@ import (
 	"scaledapp.dev/kins/internal/state"
 )
 
-// Find lists one line for each thing that is ours; none when nothing runs.
-func Find() ([]string, error) {
+// scope is what the audit looks for: the things of one cluster, or of all.
+type scope struct{ cluster string }
+
+// namespace tells whether a network namespace is in the scope. The names of
+// clusters may begin alike, so that a prefix is not enough.
+func (s scope) namespace(name string) bool {
+	if s.cluster == "" {
+		return strings.HasPrefix(name, network.Prefix)
+	}
+	node := regexp.MustCompile("^" + regexp.QuoteMeta(network.Node(s.cluster)) + `-(control-plane|worker[0-9]*)$`)
+	return name == network.Bridge(s.cluster) || node.MatchString(name)
+}
+
+// Find lists one line for each thing that is ours, of one cluster or, for the
+// empty name, of all; none when nothing runs.
+func Find(cluster string) ([]string, error) {
+	within := scope{cluster}
 	root, err := state.Root()
 	if err != nil {
 		return nil, err
@@ -30,24 +45,30 @@ func Find() ([]string, error) {
 			found = append(found, fmt.Sprintf("%-9s %s", what, thing))
 		}
 	}
-	clusters, err := directories(root)
+	clusters, err := within.directories(root)
 	if err != nil {
 		return nil, err
 	}
 	add("cluster", clusters...)
-	add("netns", network.Ours()...)
-	links, err := links()
-	if err != nil {
-		return nil, err
+	for _, namespace := range network.Ours() {
+		if within.namespace(namespace) {
+			add("netns", namespace)
+		}
 	}
-	add("link", links...)
-	add("cgroup", cgroup.Groups()...)
-	mounts, err := mounts(root)
+	if cluster == "" { // no link of ours belongs here, nor tells its cluster
+		links, err := links()
+		if err != nil {
+			return nil, err
+		}
+		add("link", links...)
+	}
+	add("cgroup", cgroup.Groups(cluster)...)
+	mounts, err := within.mounts(root)
 	if err != nil {
 		return nil, err
 	}
 	add("mount", mounts...)
-	processes := processes()
+	processes := within.processes(root)
 	for _, p := range processes {
 		add("process", fmt.Sprintf("%d %s", p.pid, p.command))
 	}
@@ -59,14 +80,14 @@ func Find() ([]string, error) {
 	return found, nil
 }
 
-func directories(root string) ([]string, error) {
+func (s scope) directories(root string) ([]string, error) {
 	entries, err := os.ReadDir(root)
 	if os.IsNotExist(err) {
 		return nil, nil
 	}
 	var all []string
 	for _, entry := range entries {
-		if entry.IsDir() {
+		if entry.IsDir() && (s.cluster == "" || s.cluster == entry.Name()) {
 			all = append(all, filepath.Join(root, entry.Name()))
 		}
 	}
@@ -95,7 +116,7 @@ func links() ([]string, error) {
 	return ours, nil
 }
 
-func mounts(root string) ([]string, error) {
+func (s scope) mounts(root string) ([]string, error) {
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
@@ -106,11 +127,21 @@ func mounts(root string) ([]string, error) {
 		if len(fields) < 5 {
 			continue
 		}
-		if point := fields[4]; strings.HasPrefix(point, root+"/") || strings.HasPrefix(point, network.Path(network.Prefix)) {
+		point := fields[4]
+		namespace, isNamespace := strings.CutPrefix(point, network.Path(""))
+		if strings.HasPrefix(point, s.below(root)) || isNamespace && s.namespace(strings.TrimPrefix(namespace, "/")) {
 			ours = append(ours, point)
 		}
 	}
 	return ours, nil
+}
+
+// below is what every path in the scope begins with.
+func (s scope) below(root string) string {
+	if s.cluster == "" {
+		return root + "/"
+	}
+	return filepath.Join(root, s.cluster) + "/"
 }
 
 type running struct {
@@ -123,9 +154,9 @@ var kinsRuns = regexp.MustCompile(`/kins (node-init|proxy|spawn|kube-apiserver|k
 
 // processes are the members of our control groups, and programs of ours that
 // are, wrongly, in none. Dead ones that wait to be collected do not count.
-func processes() []running {
+func (s scope) processes(root string) []running {
 	ours := map[int]bool{}
-	for _, pid := range cgroup.Members("") {
+	for _, pid := range cgroup.Members(s.cluster) {
 		ours[pid] = true
 	}
 	entries, _ := filepath.Glob("/proc/[0-9]*")
@@ -140,7 +171,8 @@ func processes() []running {
 			continue
 		}
 		command := strings.TrimSpace(strings.ReplaceAll(string(data), "\x00", " "))
-		if ours[pid] || kinsRuns.MatchString(command) {
+		stray := kinsRuns.MatchString(command) && (s.cluster == "" || strings.Contains(command, s.below(root)))
+		if ours[pid] || stray {
 			all = append(all, running{pid, shorten(command)})
 		}
 	}

@@ -30,3 +30,17 @@ func TestOnlyWhatOutlivesACommandCountsAsOurs(t *testing.T) {
 		}
 	}
 }
+
+func TestClustersWhoseNamesBeginAlikeAreKeptApart(t *testing.T) {
+	for name, want := range map[string]bool{
+		"kins.a.net": true, "kins.a-control-plane": true, "kins.a-worker": true, "kins.a-worker12": true,
+		"kins.a-b.net": false, "kins.a-b-worker": false, "kins.ab-worker": false, "a-worker": false,
+	} {
+		if got := (scope{"a"}).namespace(name); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if !(scope{}).namespace("kins.a-b.net") || (scope{}).namespace("other") {
+		t.Error("the scope of all clusters is wrong")
+	}
+}

@@ -200,15 +200,16 @@ func Remove(group string, grace time.Duration) error {
 	return nil
 }
 
-// Groups lists our groups, as paths on the machine.
-func Groups() []string {
+// Groups lists a group of ours in every hierarchy where it exists, as paths on
+// the machine; the empty name means the one above all.
+func Groups(group string) []string {
 	hierarchies, err := Hierarchies()
 	if err != nil {
 		return nil
 	}
 	var all []string
 	for _, h := range hierarchies {
-		if dir := filepath.Join(h.Mount, Top); exists(dir) {
+		if dir := filepath.Join(h.Mount, Top, group); exists(dir) {
 			all = append(all, dir)
 		}
 	}

@@ -13,11 +13,14 @@ import (
 	"scaledapp.dev/kins/internal/spawn"
 )
 
-const defaultName = "scaledapp"
+const (
+	defaultName  = "scaledapp"
+	nameVariable = "KINS_NAME"
+)
 
 // ClusterName is the cluster that commands mean unless --name says otherwise.
 func ClusterName() string {
-	if name := os.Getenv("KINS_NAME"); name != "" {
+	if name := os.Getenv(nameVariable); name != "" {
 		return name
 	}
 	return defaultName
@@ -86,7 +89,7 @@ func root() *cobra.Command {
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	command.PersistentFlags().StringVar(&name, "name", name, "name of the cluster (also KINS_NAME)")
 	command.AddCommand(
-		up(&name), down(&name), status(), kubeconfig(&name), auditLog(&name), load(&name), image(), addonsCommand(),
+		up(&name), down(&name), status(&name), kubeconfig(&name), auditLog(&name), load(&name), image(), addonsCommand(),
 		nodeCommands(&name), netCommands(&name), svcCommands(&name), execCommand(&name), auditCommand(),
 	)
 	return command

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -70,11 +71,18 @@ func down(name *string) *cobra.Command {
 	}
 }
 
-func status() *cobra.Command {
+func status(name *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Show the clusters on this machine; fails when a part of one is down", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			all, err := state.All()
+		Use: "status", Short: "Show a cluster, or all when none is named; fails when a part is down", Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			var all []*state.State
+			var err error
+			if os.Getenv(nameVariable) != "" || command.Flags().Changed("name") {
+				all = make([]*state.State, 1)
+				all[0], err = state.Load(*name)
+			} else {
+				all, err = state.All()
+			}
 			if err != nil {
 				return err
 			}
@@ -138,9 +146,9 @@ func auditLog(name *string) *cobra.Command {
 
 func auditCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "audit", Short: "List what of ours exists on this machine: nothing when no cluster is up", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			found, err := audit.Find()
+		Use: "audit [CLUSTER]", Short: "List what of ours, or of one cluster, exists on this machine: nothing when it is down", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			found, err := audit.Find(first(args))
 			for _, line := range found {
 				fmt.Println(line)
 			}

@@ -22,7 +22,8 @@ const killTimeout = 15 * time.Second
 // Cluster is a cluster on this machine.
 type Cluster struct {
 	*state.State
-	began time.Time
+	began   time.Time
+	started map[string]time.Time // by node: when this command started its kubelet
 }
 
 // Open finds an existing cluster.
@@ -31,7 +32,11 @@ func Open(name string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cluster{State: s, began: time.Now()}, nil
+	return wrap(s), nil
+}
+
+func wrap(s *state.State) *Cluster {
+	return &Cluster{State: s, began: time.Now(), started: map[string]time.Time{}}
 }
 
 func (c *Cluster) say(format string, args ...any) {
@@ -56,6 +61,7 @@ func (c *Cluster) StartNode(n plan.Node) error {
 	if err := os.RemoveAll(node.Stops(dir)); err != nil {
 		return err
 	}
+	c.started[n.Name] = time.Now()
 	return c.start(n.Name, spawn.Order{
 		Command: []string{c.Kins(), "node-init", node.File(dir)},
 		Group:   c.group(n.Name), Network: network.Path(network.Node(n.Name)), Isolate: true,

@@ -88,6 +88,7 @@ func (c *Cluster) reviveServices(n plan.Node) error {
 		return err
 	}
 	for _, entry := range entries {
+		c.started[n.Name] = time.Now()
 		if err := c.StartService(n, entry.Name()); err != nil {
 			return err
 		}

@@ -61,12 +61,12 @@ func (c *Cluster) settle() error {
 }
 
 func (c *Cluster) waitUsable(client *kube.Client) error {
-	var names []string
+	wanted := map[string]time.Time{}
 	for _, n := range c.Plan.Nodes {
-		names = append(names, n.Name)
+		wanted[n.Name] = c.started[n.Name]
 	}
 	if err := c.until("all nodes are Ready", func() error {
-		missing, err := client.NotReady(names)
+		missing, err := client.NotReady(wanted)
 		if err == nil && len(missing) > 0 {
 			err = fmt.Errorf("not Ready: %s", strings.Join(missing, ", "))
 		}

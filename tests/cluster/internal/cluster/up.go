@@ -30,6 +30,9 @@ type Wish struct {
 // Up brings the cluster up. On one that exists it verifies every part, mends
 // what is missing, and so is harmless to repeat.
 func Up(wish Wish) (*Cluster, error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("a cluster of namespaces needs root")
+	}
 	began := time.Now()
 	release, err := state.Lock(wish.Name)
 	if err != nil {
@@ -77,7 +80,7 @@ func prepare(wish Wish) (*Cluster, error) {
 		if c.Request != request {
 			return nil, fmt.Errorf("cluster %s runs with another configuration, port offset or tune: take it down first", wish.Name)
 		}
-		return c, nil
+		return c, c.keepTools()
 	}
 	if !errors.Is(err, state.ErrAbsent) {
 		return nil, err
@@ -118,6 +121,20 @@ func prepare(wish Wish) (*Cluster, error) {
 	return create(layout, request)
 }
 
+// keepTools stays with the binaries that the cluster runs, unless somebody
+// emptied the cache.
+func (c *Cluster) keepTools() error {
+	if _, err := os.Stat(c.Kins()); err == nil {
+		return nil
+	}
+	kins, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c.Tools = filepath.Dir(kins)
+	return c.Save()
+}
+
 func create(layout plan.Cluster, request string) (*Cluster, error) {
 	kins, err := os.Executable()
 	if err != nil {
@@ -127,9 +144,9 @@ func create(layout plan.Cluster, request string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{State: &state.State{
+	c := wrap(&state.State{
 		Plan: layout, Request: request, Tools: filepath.Dir(kins), Dir: dir, Processes: map[string]process.Process{},
-	}}
+	})
 	return c, c.Save()
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sort"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -67,8 +68,10 @@ func (c *Client) Ready() bool {
 	return err == nil
 }
 
-// NotReady lists the nodes whose Ready condition is not true, of those wanted.
-func (c *Client) NotReady(wanted []string) ([]string, error) {
+// NotReady lists the nodes, of those wanted, that are not Ready by a report of
+// their kubelet made since the given time. An older report says nothing: a node
+// that was just lost still has one, and it is true.
+func (c *Client) NotReady(wanted map[string]time.Time) ([]string, error) {
 	var nodes struct {
 		Items []struct {
 			Metadata struct {
@@ -84,14 +87,19 @@ func (c *Client) NotReady(wanted []string) ([]string, error) {
 	}
 	ready := map[string]bool{}
 	for _, n := range nodes.Items {
-		ready[n.Metadata.Name] = holds(n.Status.Conditions, "Ready")
+		for _, condition := range n.Status.Conditions {
+			if condition.Type == "Ready" && !condition.LastHeartbeatTime.Before(wanted[n.Metadata.Name].Truncate(time.Second)) {
+				ready[n.Metadata.Name] = condition.Status == "True"
+			}
+		}
 	}
 	var missing []string
-	for _, name := range wanted {
+	for name := range wanted {
 		if !ready[name] {
 			missing = append(missing, name)
 		}
 	}
+	sort.Strings(missing)
 	return missing, nil
 }
 
@@ -114,8 +122,9 @@ func (c *Client) Available(namespace, deployment string) (bool, error) {
 }
 
 type condition struct {
-	Type   string `json:"type"`
-	Status string `json:"status"`
+	Type              string    `json:"type"`
+	Status            string    `json:"status"`
+	LastHeartbeatTime time.Time `json:"lastHeartbeatTime"`
 }
 
 func holds(conditions []condition, kind string) bool {

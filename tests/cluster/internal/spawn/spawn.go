@@ -28,6 +28,10 @@ type Order struct {
 	Log     string
 }
 
+// environment is all that a cluster inherits: the caller's proxies, say, are
+// none of its business.
+var environment = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+
 // Start hands the order to a stage run by the named binary.
 func Start(kins string, order Order) (process.Process, error) {
 	text, err := json.Marshal(order)
@@ -70,6 +74,7 @@ func Stage(text string, output io.Writer) error {
 	}
 	command := exec.Command(order.Command[0], order.Command[1:]...)
 	command.Dir, command.Stdout, command.Stderr = "/", log, log
+	command.Env = environment
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if order.Isolate {
 		command.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWCGROUP
