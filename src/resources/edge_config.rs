@@ -27,6 +27,9 @@ pub fn text(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> 
     for service in public_services(context.app) {
         out.push_str(&backend(context, service, tier, settings));
     }
+    // One line feed at the end, so that the ConfigMap is shown as a plain block.
+    out.truncate(out.trim_end().len());
+    out.push('\n');
     out
 }
 
