@@ -100,11 +100,13 @@ END
 make_base_tar() {
   local tar=$1 security=$2 root
   root=$WORK/base
-  say "making the base system from $MIRROR (about a minute)"
-  debootstrap --force-check-gpg --variant=minbase trixie "$root" "$MIRROR" >"$WORK/debootstrap.log" 2>&1 \
+  say "making the base system (about a minute)"
+  # Without a mirror in the host's apt (on Ubuntu, say) debootstrap takes its own and writes it into the system.
+  debootstrap --force-check-gpg --variant=minbase trixie "$root" ${MIRROR:+"$MIRROR"} >"$WORK/debootstrap.log" 2>&1 \
     || { tail -n 5 "$WORK/debootstrap.log" >&2; die "debootstrap failed"; }
   slim "$root"
-  printf 'deb %s %s main\n' "$MIRROR" trixie "$MIRROR" trixie-updates "$security" trixie-security >"$root/etc/apt/sources.list"
+  [ -z "$MIRROR" ] || printf 'deb %s %s main\n' "$MIRROR" trixie "$MIRROR" trixie-updates >"$root/etc/apt/sources.list"
+  [ -z "$security" ] || printf 'deb %s trixie-security main\n' "$security" >>"$root/etc/apt/sources.list"
   tar --sort=name --numeric-owner --one-file-system -C "$root" -cf "$tar.new" .
   mv "$tar.new" "$tar"
   rm -rf --one-file-system "$root"
@@ -113,10 +115,9 @@ make_base_tar() {
 ensure_base() {
   local name=docker.io/library/$BASE tar=$CACHE/debian-trixie-slim.tar security container
   MIRROR=${DEBIAN_MIRROR:-$(host_mirror main)}
-  MIRROR=${MIRROR:-http://deb.debian.org/debian}
   exists "$name" && return
   security=$(host_mirror security)
-  [ -s "$tar" ] || make_base_tar "$tar" "${security:-http://deb.debian.org/debian-security}"
+  [ -s "$tar" ] || make_base_tar "$tar" "$security"
   container=$(buildah from scratch)
   buildah add -q "$container" "$tar" / >/dev/null
   buildah config --cmd bash --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
@@ -131,7 +132,7 @@ ensure_base() {
 cargo_binary() {   # cargo_binary DIR NAME -> path of the release binary
   local manifest=$1/Cargo.toml target
   [ -f "$manifest" ] || die "$2: there is no ${manifest#"$ROOT"/} to build it from"
-  command -v cargo >/dev/null || die "$2: cargo is missing; install a Rust toolchain (https://rustup.rs)"
+  command -v cargo >/dev/null || die "$2: cargo is missing; install a Rust toolchain with rustup"
   cargo build --quiet --release --locked --manifest-path "$manifest" --bin "$2" >&2 || die "$2: cargo build failed"
   target=$(cargo metadata --format-version 1 --no-deps --manifest-path "$manifest" | grep -o '"target_directory":"[^"]*"' | cut -d'"' -f4)
   printf '%s\n' "$target/release/$2"
