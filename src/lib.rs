@@ -11,8 +11,10 @@
 pub mod agent;
 pub mod api;
 pub mod cli;
+pub mod controller;
 pub mod domain;
 pub mod engines;
 pub mod planner;
 pub mod report;
 pub mod resources;
+pub mod runtime;

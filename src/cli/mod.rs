@@ -8,6 +8,7 @@ mod explain;
 pub mod input;
 mod plan;
 mod render;
+pub mod run;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Prints the CustomResourceDefinition
     Crd,
+    /// Runs the operator
+    Run(run::Args),
     /// Prints a completion script for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -51,6 +54,9 @@ pub enum CliError {
     /// The command was used in a wrong way, or a file could not be read.
     #[error("{0}")]
     Usage(String),
+    /// The operator ended.
+    #[error("{0}")]
+    Operator(String),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -64,6 +70,7 @@ pub fn run() -> ExitCode {
         Command::Render(args) => render::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Crd => crd::run(),
+        Command::Run(args) => run::run(&args).map_err(|error| CliError::Operator(format!("{error:#}"))),
         Command::Completions(args) => completions::run(&args),
     };
     match result {
@@ -71,6 +78,10 @@ pub fn run() -> ExitCode {
         Err(CliError::Refused) => ExitCode::from(1),
         // A closed pipe, as of `| head`, is the reader's wish.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(CliError::Operator(error)) => {
+            anstream::eprintln!("scaledapp: {error}");
+            ExitCode::from(1)
+        }
         Err(error) => {
             anstream::eprintln!("scaledapp: {error}");
             ExitCode::from(2)

@@ -1,0 +1,241 @@
+//! Writing: server-side apply of the fields that we own, and of nothing that is not ours.
+//!
+//! Nothing is sent when neither what we want nor what is there changed since the last write. The
+//! size of an autoscaled Deployment is seeded once and never owned.
+
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use strum::IntoStaticStr;
+
+use crate::api::labels;
+use crate::resources::DesiredObject;
+
+use super::children::{self, echo, hash, owns_replicas};
+use super::context::{Context, Written};
+use super::error::{self, Class, Staged, class_of, is_conflict, is_invalid, message_of};
+use super::observe::Observed;
+use super::ownership::{self, Owner};
+use super::statefulset;
+
+/// Errors of writing.
+#[derive(Debug, thiserror::Error, IntoStaticStr)]
+pub enum ApplyError {
+    /// The name is taken by somebody else.
+    #[error("{object} exists and is not this application's ({why}); it is left alone: rename it or the application")]
+    ForeignObject {
+        /// Kind and name.
+        object: String,
+        /// Why it is not ours.
+        why: String,
+    },
+    /// The name is taken by what a deleted application left to the garbage collector.
+    #[error("{0} of a deleted ScaledApp of the same name is still being collected")]
+    FormerObject(String),
+    /// The object is on its way out.
+    #[error("{0} is being deleted and comes back then")]
+    BeingDeleted(String),
+    /// The API server does not take the object.
+    #[error("{object} is refused by the API server: {message}")]
+    ObjectRefused {
+        /// Kind and name.
+        object: String,
+        /// The API server's message.
+        message: String,
+    },
+    /// A volume is to grow and its class cannot.
+    #[error("volume claim {claim} cannot grow to {size}: storage class {class} does not allow it")]
+    VolumeCannotGrow {
+        /// The claim.
+        claim: String,
+        /// The size it should have.
+        size: String,
+        /// Its class.
+        class: String,
+    },
+    /// A write failed.
+    #[error("{object} could not be written: {source}")]
+    ApplyFailed {
+        /// Kind and name.
+        object: String,
+        /// Why.
+        source: kube::Error,
+    },
+}
+
+impl Staged for ApplyError {
+    fn reason(&self) -> &'static str {
+        self.into()
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::ForeignObject { .. } | Self::ObjectRefused { .. } | Self::VolumeCannotGrow { .. } => Class::Permanent,
+            Self::FormerObject(_) | Self::BeingDeleted(_) => Class::Waiting,
+            Self::ApplyFailed { source, .. } => class_of(source),
+        }
+    }
+}
+
+/// Writes objects in their order. What concerns one object only does not stop the others: those
+/// problems are returned.
+///
+/// # Errors
+/// When the API server cannot be reached or the lease was lost.
+pub async fn apply(
+    ctx: &Context,
+    observed: &Observed,
+    objects: &[DesiredObject],
+) -> Result<Vec<ApplyError>, ApplyError> {
+    let mut problems = Vec::new();
+    for desired in objects {
+        match one(ctx, observed, desired).await {
+            Ok(()) => {}
+            Err(ApplyError::ApplyFailed { object, source }) if error::is_outage(&source) => {
+                return Err(ApplyError::ApplyFailed { object, source });
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Ok(problems)
+}
+
+/// One object and how it is written.
+pub(super) struct Target<'a> {
+    pub ctx: &'a Context,
+    pub observed: &'a Observed,
+    pub desired: &'a DesiredObject,
+    pub api: Api<DynamicObject>,
+}
+
+impl Target<'_> {
+    pub(super) fn title(&self) -> String {
+        format!("{} {}", self.desired.kind.kind, self.desired.name)
+    }
+
+    pub(super) fn failed(&self, source: kube::Error) -> ApplyError {
+        if is_invalid(&source) || error::class_of(&source) == Class::Permanent {
+            return ApplyError::ObjectRefused { object: self.title(), message: message_of(&source) };
+        }
+        ApplyError::ApplyFailed { object: self.title(), source }
+    }
+
+    /// The live object, if it is there and ours.
+    async fn live(&self) -> Result<Option<DynamicObject>, ApplyError> {
+        let known = self.observed.child(&self.desired.kind, &self.desired.name).cloned();
+        let live = match known {
+            Some(live) => Some(live),
+            None => self.api.get_opt(&self.desired.name).await.map_err(|e| self.failed(e))?,
+        };
+        let Some(live) = live else { return Ok(None) };
+        let uid = self.observed.app.metadata.uid.as_deref().unwrap_or_default();
+        match ownership::owner_of(&live.metadata, &self.observed.name, uid) {
+            Owner::Foreign(why) => return Err(ApplyError::ForeignObject { object: self.title(), why }),
+            Owner::Former => return Err(ApplyError::FormerObject(self.title())),
+            Owner::Ours => {}
+        }
+        if live.metadata.deletion_timestamp.is_some() {
+            return Err(ApplyError::BeingDeleted(self.title()));
+        }
+        Ok(Some(live))
+    }
+
+    /// What is sent: the builder's fields and the owner.
+    fn body(&self) -> Value {
+        let mut body = self.desired.object.clone();
+        if !self.desired.retained {
+            body["metadata"]["ownerReferences"] = json!([ownership::reference(&self.observed.app)]);
+        }
+        body
+    }
+
+    async fn send(&self, body: &Value, manager: &str) -> Result<DynamicObject, ApplyError> {
+        let params = PatchParams::apply(manager);
+        let params = if manager == labels::FIELD_MANAGER { params.force() } else { params };
+        let answer = self.api.patch(&self.desired.name, &params, &Patch::Apply(body)).await;
+        self.ctx.metrics.applied(self.desired.kind.kind);
+        answer.map_err(|e| self.failed(e))
+    }
+
+    /// Hands `spec.replicas` to the seed's manager, so that leaving the field out changes nothing.
+    async fn seed(&self, replicas: i64) -> Result<(), ApplyError> {
+        let body = json!({
+            "apiVersion": self.desired.kind.api_version(),
+            "kind": self.desired.kind.kind,
+            "metadata": {"name": self.desired.name, "namespace": self.observed.namespace},
+            "spec": {"replicas": replicas},
+        });
+        self.send(&body, labels::SEED_MANAGER).await.map(|_| ())
+    }
+}
+
+async fn one(ctx: &Context, observed: &Observed, desired: &DesiredObject) -> Result<(), ApplyError> {
+    let api = children::api(&ctx.client, &desired.kind, &observed.namespace);
+    let target = Target { ctx, observed, desired, api };
+    let live = target.live().await?;
+    let mut body = target.body();
+    if desired.create_only {
+        return if live.is_some() { Ok(()) } else { create(&target, &body).await };
+    }
+    let slot = (desired.kind.kind, desired.name.clone());
+    let autoscaled = desired.seed_replicas.is_some();
+    let wanted = hash(&body);
+    if let Some(live) = &live {
+        let now = Written { desired: wanted, echo: echo(live, autoscaled) };
+        if ctx.remember(&observed.key(), |memory| memory.written.get(&slot) == Some(&now))
+            && !statefulset::has_work(&target, live)
+        {
+            return Ok(());
+        }
+        body["metadata"]["uid"] = json!(live.metadata.uid);
+    }
+    if desired.kind.kind == "StatefulSet"
+        && let Some(live) = &live
+    {
+        statefulset::prepare(&target, live, &mut body).await?;
+    }
+    let written = write(&target, live.as_ref(), &body).await?;
+    ctx.remember(&observed.key(), |memory| {
+        memory.written.insert(slot, Written { desired: wanted, echo: echo(&written, autoscaled) });
+    });
+    Ok(())
+}
+
+/// Sends an object; under an autoscaler its size passes from us to the seed's manager first.
+async fn write(target: &Target<'_>, live: Option<&DynamicObject>, body: &Value) -> Result<DynamicObject, ApplyError> {
+    let Some(seed) = target.desired.seed_replicas else {
+        let answer = target.send(body, labels::FIELD_MANAGER).await;
+        return match answer {
+            Err(refused) if live.is_some() => Err(statefulset::replace(target, refused).await),
+            other => other,
+        };
+    };
+    match live {
+        None => {
+            let mut first = body.clone();
+            first["spec"]["replicas"] = json!(seed);
+            target.send(&first, labels::FIELD_MANAGER).await?;
+            target.seed(i64::from(seed)).await?;
+        }
+        Some(live) if owns_replicas(live, labels::FIELD_MANAGER) => {
+            let now = children::number(live, "/spec/replicas").unwrap_or(i64::from(seed));
+            target.seed(now).await?;
+        }
+        Some(_) => {}
+    }
+    target.send(body, labels::FIELD_MANAGER).await
+}
+
+async fn create(target: &Target<'_>, body: &Value) -> Result<(), ApplyError> {
+    let object: DynamicObject =
+        serde_json::from_value(body.clone()).map_err(|e| target.failed(kube::Error::SerdeError(e)))?;
+    let params = PostParams { field_manager: Some(labels::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    match target.api.create(&params, &object).await {
+        Ok(_) => {
+            target.ctx.metrics.applied(target.desired.kind.kind);
+            Ok(())
+        }
+        // Made between our look and our write; the next look says whose it is.
+        Err(error) if is_conflict(&error) => Ok(()),
+        Err(error) => Err(target.failed(error)),
+    }
+}

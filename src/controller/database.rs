@@ -1,0 +1,134 @@
+//! The database beyond its objects: what its members say, and planned changes one step at a time.
+//!
+//! The engine decides what is safe; this stage only keeps restarts inside the owner's window, and
+//! turns silence into waiting. Nothing here elects or promotes.
+
+use jiff::Timestamp;
+use strum::IntoStaticStr;
+
+use crate::engines::EngineError;
+use crate::engines::patroni::{self, DatabaseState, Outcome, Step, Truth, Wanted};
+use crate::planner::{Plan, Tier, TierSettings};
+use crate::resources::Credentials;
+
+use super::conditions::{DatabaseFacts, Safety};
+use super::context::Context;
+use super::decide::Accepted;
+use super::error::{Class, Staged, class_of};
+use super::observe::Observed;
+use super::window;
+
+/// Errors of the database's stage.
+#[derive(Debug, thiserror::Error, IntoStaticStr)]
+pub enum DatabaseError {
+    /// A planned change is under way, or something must come first.
+    #[error("the database waits for {0}")]
+    DatabaseChanging(String),
+    /// A restart waits for the owner's window.
+    #[error("a restart of the database waits for the window of spec.changes")]
+    WindowClosed,
+    /// A member or the API server did not answer as it should.
+    #[error("the database could not be changed: {0}")]
+    EngineFailed(#[from] EngineError),
+}
+
+impl Staged for DatabaseError {
+    fn reason(&self) -> &'static str {
+        self.into()
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::DatabaseChanging(_) | Self::WindowClosed => Class::Waiting,
+            Self::EngineFailed(EngineError::Kube(source)) => class_of(source),
+            Self::EngineFailed(_) => Class::Transient,
+        }
+    }
+}
+
+/// What the plan wants of the database; `None` without one.
+fn wanted(plan: &Plan) -> Option<Wanted<'_>> {
+    let tier = plan.tier(Tier::Database)?;
+    let TierSettings::Database(settings) = &tier.settings else { return None };
+    Some(Wanted::new(settings, tier.replicas.min))
+}
+
+/// What the members say; `None` without a database.
+///
+/// # Errors
+/// When the API server cannot be asked for them; silent members are no error.
+pub async fn look(ctx: &Context, accepted: &Accepted) -> Result<Option<DatabaseState>, DatabaseError> {
+    if wanted(&accepted.plan).is_none() {
+        return Ok(None);
+    }
+    Ok(Some(patroni::observe(&ctx.client, &accepted.app).await?))
+}
+
+/// Takes the next step towards the plan, if it may be taken at this time.
+///
+/// # Errors
+/// What is waited for, or what failed.
+pub async fn converge(
+    ctx: &Context,
+    accepted: &Accepted,
+    state: &DatabaseState,
+    passwords: &Credentials,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let Some(wanted) = wanted(&accepted.plan) else { return Ok(()) };
+    if state.members.is_empty() {
+        return Ok(());
+    }
+    let restarts = matches!(
+        patroni::next_step(state, &wanted),
+        Step::RestartReplica(..) | Step::RestartSole(..) | Step::Switchover { .. }
+    );
+    if restarts && !window::is_open(accepted.app.changes.window.as_ref(), now) {
+        return Err(DatabaseError::WindowClosed);
+    }
+    match patroni::converge(&ctx.client, &accepted.app, passwords, state, &wanted).await? {
+        Outcome::Done => Ok(()),
+        Outcome::Waiting { reason } => Err(DatabaseError::DatabaseChanging(reason)),
+    }
+}
+
+/// What the conditions need to know of the database; `None` without one.
+///
+/// Where no member answers, Patroni's own objects and the pods' readiness tell who leads.
+#[must_use]
+pub fn facts(plan: &Plan, state: Option<&DatabaseState>, observed: &Observed) -> Option<DatabaseFacts> {
+    let wanted = wanted(plan)?;
+    let answered = state.filter(|state| state.members.iter().any(|member| member.report.is_some()));
+    if let Some(state) = answered {
+        let safety = patroni::safety(state, &wanted);
+        return Some(DatabaseFacts {
+            serves: patroni::is_ready(state),
+            summary: Some(patroni::summary(state)),
+            safety: Safety { status: truth(safety.status), reason: safety.reason, message: safety.message },
+        });
+    }
+    let leader = annotation(observed, "leader", "leader").filter(|name| is_ready(observed, name));
+    let standby = annotation(observed, "sync", "sync_standby").is_some_and(|list| {
+        list.split(',').map(str::trim).any(|name| Some(name) != leader.as_deref() && is_ready(observed, name))
+    });
+    let serves = leader.is_some() && (standby || !wanted.synchronous);
+    let message = "no member of the database answers the operator".to_owned();
+    Some(DatabaseFacts { serves, summary: None, safety: Safety { status: None, reason: "NotObserved", message } })
+}
+
+fn truth(truth: Truth) -> Option<bool> {
+    match truth {
+        Truth::True => Some(true),
+        Truth::False => Some(false),
+        Truth::Unknown => None,
+    }
+}
+
+fn annotation(observed: &Observed, suffix: &str, key: &str) -> Option<String> {
+    let value = observed.patroni(suffix)?.metadata.annotations.as_ref()?.get(key)?;
+    (!value.is_empty()).then(|| value.clone())
+}
+
+fn is_ready(observed: &Observed, name: &str) -> bool {
+    observed.pods.iter().any(|pod| pod.metadata.name.as_deref() == Some(name) && pod.is_ready())
+}

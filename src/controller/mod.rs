@@ -1,0 +1,108 @@
+//! The controller: the only room that holds a client. It takes the newest spec, or the last one
+//! that was accepted, and makes the cluster so.
+//!
+//! It never decides a size, never touches what is not ours, and never writes without the lease.
+
+pub mod apply;
+pub mod children;
+pub mod conditions;
+pub mod context;
+pub mod credentials;
+pub mod database;
+pub mod decide;
+pub mod error;
+mod events;
+pub mod migrate;
+pub mod observe;
+pub mod ownership;
+pub mod pods;
+pub mod preflight;
+pub mod prune;
+pub mod rbac;
+pub mod reconcile;
+pub mod revisions;
+mod statefulset;
+pub mod status;
+pub mod tiers;
+pub mod watches;
+pub mod window;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use kube::Resource;
+use kube::ResourceExt;
+use kube::api::Api;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::events::{Event, EventType};
+use tracing::{debug, warn};
+
+pub use context::Context;
+pub use error::{Class, Error};
+
+use watches::{Impatient, Stored, config, scoped, triggers};
+
+/// Applications that are worked on at the same time.
+const CONCURRENCY: u16 = 4;
+/// Pause in which several wakes of one application become one reconcile.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+
+/// Runs the controller until `stop`.
+///
+/// Must run under the leader lease: nothing is written without it, and what is remembered is
+/// only right while nobody else writes.
+pub async fn run(ctx: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+    let scope = ctx.scope.as_deref();
+    let apps: Api<Stored> = scoped(&ctx.client, scope);
+    let mut controller = Controller::new(apps, config())
+        .trigger_backoff(Impatient::default())
+        .with_config(Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
+        .graceful_shutdown_on(stop);
+    for trigger in triggers(&ctx.client, scope) {
+        controller = controller.reconcile_on(trigger);
+    }
+    controller
+        .run(reconcile_one, |app, error, ctx| reconcile::retry(&ctx, &key_of(&app), error), ctx)
+        .for_each(|result| {
+            if let Err(error) = result {
+                debug!(%error, "the controller's queue");
+            }
+            std::future::ready(())
+        })
+        .await;
+}
+
+fn key_of(app: &Stored) -> String {
+    observe::key(&app.namespace().unwrap_or_default(), &app.name_any())
+}
+
+async fn reconcile_one(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action, Error> {
+    if let Err(invalid) = &stored.0 {
+        report_malformed(&ctx, &stored, invalid).await;
+        return Ok(Action::await_change());
+    }
+    let begun = Instant::now();
+    ctx.metrics.begun();
+    let result = reconcile::reconcile(&ctx, &stored.namespace().unwrap_or_default(), &stored.name_any()).await;
+    ctx.metrics.ended(if result.is_ok() { "Done" } else { "Failed" }, begun.elapsed());
+    result
+}
+
+/// A stored object that cannot be read stops nobody else; it gets an Event that says why.
+async fn report_malformed(ctx: &Context, stored: &Stored, invalid: &InvalidObject) {
+    ctx.metrics.malformed();
+    warn!(app = key_of(stored), error = invalid.error, "a stored ScaledApp cannot be read");
+    let event = Event {
+        type_: EventType::Warning,
+        reason: "MalformedObject".to_owned(),
+        note: Some(format!("the stored object cannot be read: {}", invalid.error).chars().take(900).collect()),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = ctx.recorder.publish(&event, &stored.object_ref(&())).await {
+        debug!(%error, "an Event could not be written");
+    }
+}

@@ -1,0 +1,97 @@
+//! The tiers as they are: the plan's wishes beside what Deployments, StatefulSets and pods say.
+//! Pure.
+
+use crate::api::{PlannedReplicas, TierStatus, labels};
+use crate::planner::{Tier, TierPlan};
+use crate::resources::names;
+
+use super::children::number;
+use super::conditions::TierFacts;
+use super::decide::Accepted;
+use super::observe::Observed;
+use super::pods::PodView;
+
+/// Longest message of a tier.
+const LONGEST: usize = 300;
+
+/// Every tier of a plan as it is.
+#[must_use]
+pub fn facts(accepted: &Accepted, observed: &Observed) -> Vec<TierFacts> {
+    accepted.plan.tiers.iter().map(|tier| one(accepted, tier, observed)).collect()
+}
+
+fn one(accepted: &Accepted, tier: &TierPlan, observed: &Observed) -> TierFacts {
+    let (kind, name) = workload(accepted, tier);
+    let live = observed.child_named(kind, &name);
+    let count = |path: &str| live.and_then(|l| number(l, path)).unwrap_or(0);
+    let desired = live.map_or(0, |l| number(l, "/spec/replicas").unwrap_or(1));
+    let seen = live.is_some_and(|l| number(l, "/status/observedGeneration") >= l.metadata.generation);
+    // Members of a StatefulSet are rolled by the operator, one at a time; being behind is not being incomplete.
+    let updated = kind == "StatefulSet" || count("/status/updatedReplicas") >= desired;
+    let pods: Vec<&PodView> = observed.pods.iter().filter(|pod| belongs(pod, tier)).collect();
+    TierFacts {
+        tier: tier.tier,
+        name: tier.name.clone(),
+        wanted: i32::try_from(tier.replicas.min).unwrap_or(i32::MAX),
+        ready: i32::try_from(count("/status/readyReplicas")).unwrap_or(i32::MAX),
+        rolled: seen && updated,
+        unschedulable: pods.iter().find_map(|pod| pod.unschedulable().map(str::to_owned)),
+        blocked: pods.iter().find_map(|pod| pod.blocked()),
+    }
+}
+
+fn workload(accepted: &Accepted, tier: &TierPlan) -> (&'static str, String) {
+    let app = &accepted.app.name;
+    match tier.tier {
+        Tier::Edge => ("Deployment", names::edge(app)),
+        Tier::Web => ("Deployment", names::web(app, &tier.name)),
+        Tier::Pool => ("Deployment", names::pool(app)),
+        Tier::Database => ("StatefulSet", names::database(app)),
+    }
+}
+
+fn belongs(pod: &PodView, tier: &TierPlan) -> bool {
+    pod.label(labels::COMPONENT) == Some(tier.tier.component())
+        && (tier.tier != Tier::Web || pod.label(labels::SERVICE) == Some(tier.name.as_str()))
+}
+
+/// The tiers as the status shows them.
+#[must_use]
+pub fn status(accepted: &Accepted, facts: &[TierFacts], database: Option<&str>) -> Vec<TierStatus> {
+    let replicas = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+    accepted
+        .plan
+        .tiers
+        .iter()
+        .zip(facts)
+        .take(crate::api::MAX_TIERS)
+        .map(|(tier, facts)| TierStatus {
+            tier: tier.tier.to_string(),
+            name: tier.name.clone(),
+            planned: PlannedReplicas { min: replicas(tier.replicas.min), max: replicas(tier.replicas.max) },
+            ready: facts.ready,
+            endpoint: endpoint(accepted, tier),
+            bottleneck: Some(tier.bottleneck.to_string()),
+            headroom_percent: i32::try_from(tier.headroom_percent).ok(),
+            message: message(facts, database),
+        })
+        .collect()
+}
+
+/// What a tier lacks; of a database that lacks nothing, who has which role.
+fn message(facts: &TierFacts, database: Option<&str>) -> Option<String> {
+    let roles = || database.filter(|_| facts.tier == Tier::Database).map(str::to_owned);
+    let text = if facts.is_complete() { roles() } else { Some(facts.lack()) };
+    text.map(|text| text.chars().take(LONGEST).collect())
+}
+
+fn endpoint(accepted: &Accepted, tier: &TierPlan) -> Option<String> {
+    let app = &accepted.app.name;
+    let (service, port) = match tier.tier {
+        Tier::Edge => (names::edge(app), 80),
+        Tier::Web => (names::web(app, &tier.name), 80),
+        Tier::Pool => (names::pool(app), 5432),
+        Tier::Database => return None,
+    };
+    Some(format!("{}:{port}", names::host(&service, &accepted.app.namespace)))
+}
