@@ -1,0 +1,15 @@
+//! The controller against a real API server. Each hazard of operators of this kind that touches
+//! the controller has its test here, named after it.
+
+mod adoption;
+mod autoscaling;
+mod faults;
+mod harness;
+mod healing;
+mod idle;
+mod leader;
+mod migrations;
+mod refusal;
+mod retention;
+mod status;
+mod volumes;
