@@ -115,7 +115,7 @@ pub fn wanted(ctx: &Context<'_>, need: &DatabaseNeed, cpu: Millicores, members: 
         return Wanted { write: need.clients, read: need.clients };
     }
     let readers = if members < 3 { 1 } else { members - 1 };
-    Wanted { write: busy_hands.max(under_way), read: (busy_hands * readers).max(under_way) }
+    Wanted { write: busy_hands.max(under_way), read: busy_hands.saturating_mul(readers).max(under_way) }
 }
 
 /// Server connections of all pool pods in quiet times.
@@ -134,13 +134,25 @@ pub fn sizing(ctx: &Context<'_>, need: &DatabaseNeed, pods: PoolPods, members: u
     Sizing { members, member: Size { cpu, memory, storage } }
 }
 
+/// The largest database container: the largest pod without the sidecar.
+#[must_use]
+pub fn room(ctx: &Context<'_>) -> Size {
+    let agent = pool::agent(ctx);
+    Size {
+        cpu: Millicores(ctx.largest.cpu.0.saturating_sub(agent.cpu.0)),
+        memory: Bytes(ctx.largest.memory.0.saturating_sub(agent.memory.0)),
+        storage: Bytes(0),
+    }
+}
+
 /// The CPU that so many members need.
 #[must_use]
 pub fn cpu_for(ctx: &Context<'_>, need: &DatabaseNeed, members: u32) -> Millicores {
     let wanted = Millicores((staffed(ctx, busy(ctx, need, members)) * 1000.0).ceil() as u64).max(SMALLEST_CPU);
     let step = CPU_STEPS.into_iter().find(|step| *step >= wanted).unwrap_or(wanted);
-    // A node's whole size is a size as well, where the next step no longer fits.
-    if step > ctx.largest.cpu && wanted <= ctx.largest.cpu { ctx.largest.cpu } else { step }
+    // A node's whole room is a size as well, where the next step no longer fits.
+    let most = room(ctx).cpu;
+    if step > most && wanted <= most { most } else { step }
 }
 
 /// The memory that a member of so many cores needs.
@@ -148,7 +160,9 @@ pub fn cpu_for(ctx: &Context<'_>, need: &DatabaseNeed, members: u32) -> Millicor
 pub fn memory_for(ctx: &Context<'_>, need: &DatabaseNeed, pods: PoolPods, cpu: Millicores, members: u32) -> Bytes {
     let caps = pool::caps(ctx, pods, wanted(ctx, need, cpu, members));
     let bytes = memory(ctx, need, open_connections(pods, caps));
-    Bytes(quarter_step(bytes, 128 * MIB).max(192 * MIB))
+    let step = Bytes(quarter_step(bytes, 128 * MIB).max(192 * MIB));
+    let most = room(ctx).memory;
+    if step > most && bytes <= most.0 as f64 { most } else { step }
 }
 
 /// The volume that the horizon needs.
@@ -176,7 +190,7 @@ pub fn members(ctx: &Context<'_>, need: &DatabaseNeed) -> Members {
     if let Some(count) = pin(ctx).members {
         return Members { count, trigger: (count > 1).then_some(Trigger::Pinned) };
     }
-    let enter = ctx.catalogue.utilisation_ceiling.value * ctx.largest.cpu.cores();
+    let enter = ctx.catalogue.utilisation_ceiling.value * room(ctx).cpu.cores();
     let crowded = staffed(ctx, busy(ctx, need, 1)) > enter;
     if !crowded && !ctx.objective.replicated {
         return Members { count: 1, trigger: None };
@@ -197,7 +211,7 @@ pub fn members(ctx: &Context<'_>, need: &DatabaseNeed) -> Members {
 pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: &mut Vec<Finding>) {
     let mut error =
         |kind, field: &str, message: String| findings.push(Finding::new(Severity::Error, kind, field, message));
-    let largest = ctx.largest;
+    let largest = room(ctx);
     let (primary, replica) = shares(ctx, need, sizing.members);
     if staffed(ctx, primary) * 1000.0 > largest.cpu.0 as f64 && sizing.members >= 3 {
         error(

@@ -47,7 +47,7 @@ pub fn plan(ctx: &Context<'_>, web: &[&TierPlan]) -> TierPlan {
     let count = with_spare(bearing, ctx.environment.zones).max(2);
     let cpu = cpu_step(staffed / f64::from(bearing)).min(largest);
     let each = need.connections / f64::from(bearing);
-    let max_connections = (each / 500.0).ceil().max(2.0) as u32 * 500;
+    let max_connections = ((each / 500.0).ceil().max(2.0) as u32).saturating_mul(500);
     // Each connection of a client has one to a pod behind it.
     let connection_bytes = catalogue.edge_connection_kib.value * 1024.0;
     let base = catalogue.edge_base_mib.value * MIB as f64;
@@ -81,7 +81,7 @@ fn settings(ctx: &Context<'_>, web: &[&TierPlan], max_connections: u32) -> EdgeS
         // Twice what a pod at full use has under way, so that waiting happens in one queue at the edge.
         let rate = tier.per_replica.cpu.cores() * 1000.0 / ctx.app.profile.cpu_ms_per_request.value;
         per_pod.insert(tier.name.clone(), ((rate * service_time * 2.0).ceil() as u32).clamp(16, 2000));
-        slots.insert(tier.name.clone(), tier.replicas.max + settings.surge);
+        slots.insert(tier.name.clone(), tier.replicas.max.saturating_add(settings.surge));
     }
     EdgeSettings {
         max_connections,

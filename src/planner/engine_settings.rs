@@ -67,7 +67,7 @@ pub fn plan(
 fn connections(ctx: &Context<'_>, pods: PoolPods, caps: Caps) -> u32 {
     let pools = f64::from(pods.most()) * (f64::from(caps.write) + f64::from(caps.read));
     let all = pools * ctx.catalogue.connections_margin.value + ctx.catalogue.connections_fixed.value;
-    (all / 10.0).ceil() as u32 * 10
+    ((all / 10.0).ceil() as u32).saturating_mul(10)
 }
 
 /// A changed `max_connections` restarts every member: what is recorded stays while it fits.
@@ -141,6 +141,10 @@ impl Facts<'_> {
     /// The resource of which the largest part is needed.
     fn bottleneck(&self) -> Bottleneck {
         let member = self.sizing.member;
+        let smallest = self.sizing.members >= 3 && member.cpu <= Millicores(250) && member.memory <= Bytes::mib(256);
+        if smallest {
+            return Bottleneck::Availability;
+        }
         let memory = database::memory(self.ctx, self.need, self.open);
         let parts = [
             (Bottleneck::Cpu, self.staffed() * 1000.0 / member.cpu.0 as f64),

@@ -25,6 +25,9 @@ pub struct Climb<'a> {
     pub installed_members: u32,
 }
 
+/// The rungs that this version can climb.
+pub const OFFERED: [Rung; 2] = [Rung::LoadBalancer, Rung::DatabaseReplicas];
+
 /// The rungs, in order.
 #[must_use]
 pub fn ladder(ctx: &Context<'_>, climb: &Climb<'_>) -> Vec<LadderRung> {
@@ -64,9 +67,9 @@ pub fn web_trigger(ctx: &Context<'_>, web: &[(WebNeed, Shape)]) -> Option<Trigge
 
 fn chain(ctx: &Context<'_>) -> String {
     format!(
-        "{} tiers of one pod each give {} %, and {} % are promised",
-        ctx.objective.tiers,
-        percent(ctx.objective.singles),
+        "{} of one pod each give {} %, and {} % are promised",
+        if ctx.objective.tiers == 1 { "A tier".to_owned() } else { format!("{} tiers", ctx.objective.tiers) },
+        rounded(ctx.objective.singles),
         percent(ctx.objective.objective)
     )
 }
@@ -76,6 +79,11 @@ fn chain(ctx: &Context<'_>) -> String {
 pub fn percent(share: f64) -> String {
     let text = format!("{:.4}", share * 100.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A computed share in percent, as exact as its inputs.
+fn rounded(share: f64) -> String {
+    percent((share * 1000.0).floor() / 1000.0)
 }
 
 fn load_balancer(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
@@ -97,10 +105,10 @@ fn load_balancer(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
                 .map(|(need, _)| need.busy_horizon)
                 .fold(0.0, f64::max);
             format!(
-                "The peak keeps {} cores busy, more than {} % of the largest usual pod of {} cores bear within the latency objective: up to {pods} web pods.",
+                "The busiest service keeps {} cores busy at the horizon's peak, more than one pod of {} bears at {} % use and within the latency objective: up to {pods} web pods.",
                 figure(worst),
-                ctx.catalogue.utilisation_ceiling.value * 100.0,
-                ctx.catalogue.web_pod_cores.value
+                ctx.catalogue.web_pod_cores.value,
+                ctx.catalogue.utilisation_ceiling.value * 100.0
             )
         }
         Trigger::Availability => format!("{}: {pods} web pods, any of which may be lost.", chain(ctx)),
@@ -112,10 +120,11 @@ fn load_balancer(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
 }
 
 fn enough(ctx: &Context<'_>) -> String {
+    let objective = ctx.objective;
     format!(
-        "one pod a tier gives {} % of the {} % that are promised",
-        percent(ctx.objective.singles),
-        percent(ctx.objective.objective)
+        "one pod a tier gives {} %, where {} % are promised",
+        rounded(objective.singles),
+        percent(objective.objective)
     )
 }
 

@@ -8,6 +8,9 @@ use super::plan::{
     DatabaseSettings, Finding, FindingKind, Plan, PoolSettings, Severity, Size, Tier, TierPlan, TierSettings,
 };
 
+/// Most pods of one service: as many as a pin may ask for.
+const MOST_PODS: u32 = 5000;
+
 /// Everything that a finished plan violates.
 #[must_use]
 pub fn lint(plan: &Plan, catalogue: &Catalogue, largest: Size) -> Vec<Finding> {
@@ -43,6 +46,17 @@ fn bounds(tier: &TierPlan, found: &mut Vec<Finding>) {
     if tier.replicas.min == 0 || tier.replicas.min > tier.replicas.max {
         broken(found, tier, "fewest pods are none or above most pods");
     }
+    if tier.replicas.max > MOST_PODS {
+        found.push(Finding::new(
+            Severity::Error,
+            FindingKind::PodsAboveCluster,
+            "spec.targets",
+            format!(
+                "{} {} needs {} pods, and one cluster bears {MOST_PODS} of a kind: lower the load or spec.profile.cpuPerRequest, or offer larger nodes (environment.largestPod).",
+                tier.tier, tier.name, tier.replicas.max
+            ),
+        ));
+    }
     if tier.total != tier.per_replica.times(tier.replicas.max) {
         broken(found, tier, "the total is not the sum of its pods");
     }
@@ -51,8 +65,7 @@ fn bounds(tier: &TierPlan, found: &mut Vec<Finding>) {
 fn node(tier: &TierPlan, largest: Size, plan: &Plan, found: &mut Vec<Finding>) {
     let size = tier.per_replica;
     let known = plan.findings.iter().any(|f| f.kind == FindingKind::PodAboveLargestNode);
-    // Sidecars ride along: a container of a whole node's size leaves no room for them.
-    if (size.cpu.0 > largest.cpu.0 + 100 || size.memory.0 > largest.memory.0 + (64 << 20)) && !known {
+    if (size.cpu > largest.cpu || size.memory > largest.memory) && !known {
         found.push(Finding::new(
             Severity::Error,
             FindingKind::PodAboveLargestNode,
@@ -132,7 +145,11 @@ fn slots(edge: &TierPlan, plan: &Plan, found: &mut Vec<Finding>) {
     let TierSettings::Edge(settings) = &edge.settings else { return };
     for web in plan.tiers.iter().filter(|tier| tier.tier == Tier::Web) {
         let TierSettings::Web(web_settings) = &web.settings else { continue };
-        if settings.slots.get(&web.name).is_some_and(|slots| *slots < web.replicas.max + web_settings.surge) {
+        if settings
+            .slots
+            .get(&web.name)
+            .is_some_and(|slots| *slots < web.replicas.max.saturating_add(web_settings.surge))
+        {
             broken(found, edge, "a pod of a roll-out has no address");
         }
     }

@@ -363,6 +363,7 @@ pub enum FindingKind {
     WritesAboveOnePrimary,
     StorageAboveOnePrimary,
     PodAboveLargestNode,
+    PodsAboveCluster,
     PinBelowRequirement,
     PoolAboveDatabase,
     MembersAboveZones,

@@ -45,7 +45,7 @@ impl PoolPods {
     /// Most pods at once, in a roll-out.
     #[must_use]
     pub const fn most(self) -> u32 {
-        self.count + SURGE
+        self.count.saturating_add(SURGE)
     }
 
     /// Pods that share the work when as many as may be lost are lost.
@@ -80,10 +80,10 @@ pub fn need(ctx: &Context<'_>, web: &[TierPlan]) -> PoolNeed {
     let pods: u32 = web
         .iter()
         .map(|tier| match &tier.settings {
-            TierSettings::Web(settings) => tier.replicas.max + settings.surge,
+            TierSettings::Web(settings) => tier.replicas.max.saturating_add(settings.surge),
             _ => 0,
         })
-        .sum();
+        .fold(0, u32::saturating_add);
     PoolNeed {
         transactions,
         pgbouncer_busy: transactions / ctx.catalogue.pool_transactions_per_core.value,
@@ -149,7 +149,7 @@ fn settings(ctx: &Context<'_>, need: &PoolNeed, pods: PoolPods, caps: Caps) -> P
     };
     // Writes and reads have an address each; half as many again for clients that reconnect before they are gone.
     let clients = f64::from(need.clients) * 2.0 * 1.5 / f64::from(pods.surviving());
-    let max_client_connections = (clients / 100.0).ceil().max(1.0) as u32 * 100;
+    let max_client_connections = ((clients / 100.0).ceil().max(1.0) as u32).saturating_mul(100);
     let pgbouncer_bytes = (catalogue.pool_base_mib.value * 1024.0
         + catalogue.pool_client_kib.value * f64::from(max_client_connections))
         * 1024.0;

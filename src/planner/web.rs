@@ -105,15 +105,34 @@ fn fewest(ctx: &Context<'_>, need: &WebNeed, cpu: Millicores, busy: f64, pooled:
     if slack <= 0.0 {
         return None;
     }
-    let mut pods = by_use;
-    loop {
+    let keeps = |pods: u32| {
         let (count, load) =
             if pooled { (pods.saturating_mul(each), offered) } else { (each, offered / f64::from(pods)) };
-        if wait_quantile(count, load, service, 0.99) <= slack {
-            return Some(Fit { pods, by_latency: pods > by_use });
-        }
-        pods = pods.checked_add(1)?;
+        wait_quantile(count, load, service, 0.99) <= slack
+    };
+    let pods = first(by_use, keeps)?;
+    Some(Fit { pods, by_latency: pods > by_use })
+}
+
+/// The smallest number from `from` on that holds, where all larger ones hold as well.
+fn first(from: u32, holds: impl Fn(u32) -> bool) -> Option<u32> {
+    if holds(from) {
+        return Some(from);
     }
+    let (mut fails, mut step) = (from, 1_u32);
+    let mut held = loop {
+        let next = fails.checked_add(step)?;
+        if holds(next) {
+            break next;
+        }
+        fails = next;
+        step = step.saturating_mul(2);
+    };
+    while held - fails > 1 {
+        let middle = fails + (held - fails) / 2;
+        if holds(middle) { held = middle } else { fails = middle }
+    }
+    Some(held)
 }
 
 /// The use at which the autoscaler's fewest pods still keep the promise, in percent.
@@ -438,7 +457,7 @@ fn size_reasons(facts: &Facts<'_>) -> Vec<Reason> {
     .with("ceiling", ctx.catalogue.utilisation_ceiling.value);
     let at_work = Reason::new(
         "requirement.memoryBytes",
-        need.memory.0 * u64::from(facts.replicas.max),
+        need.memory.0.saturating_mul(u64::from(facts.replicas.max)),
         "memoryPerReplica * replicas.max",
         profile.memory_per_replica.source(),
     );

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::text::{BAD, DIM, GOOD, HEAD, WARN, columns, styled, wrapped};
 use crate::api::ProposedChange;
 use crate::domain::{Bytes, Millicores};
+use crate::planner::ladder::OFFERED;
 use crate::planner::packing::{figure, size_text};
 use crate::planner::{DemandFigures, Finding, Plan, Reason, Severity, TierPlan};
 
@@ -45,10 +46,12 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     }
     section(&mut text, "Cost");
     let cost = &plan.monthly_cost;
+    let (low, high) = (format!("{:.0}", cost.low), format!("{:.0}", cost.high));
+    let span = if low == high { low } else { format!("{low} to {high}") };
     let _ = writeln!(
         text,
-        "  about {:.0} to {:.0} {} a month, by rounded list prices: for comparing plans, not for budgets",
-        cost.low, cost.high, cost.currency
+        "  about {span} {} a month, by rounded list prices: for comparing plans, not for budgets",
+        cost.currency
     );
     text
 }
@@ -77,7 +80,8 @@ fn demand(plan: &Plan) -> String {
 
 fn ladder(plan: &Plan) -> String {
     let mut text = String::new();
-    for rung in &plan.ladder {
+    let (offered, others): (Vec<_>, Vec<_>) = plan.ladder.iter().partition(|r| r.on || OFFERED.contains(&r.rung));
+    for rung in offered {
         let (mark, state) = match rung.trigger {
             Some(trigger) if rung.on => (styled(GOOD, "on "), trigger.to_string()),
             _ => (styled(DIM, "off"), String::new()),
@@ -85,6 +89,10 @@ fn ladder(plan: &Plan) -> String {
         let because = wrapped(&rung.because, 38);
         let because = if rung.on { because } else { styled(DIM, &because) };
         let _ = writeln!(text, "  {mark}  {:<17}{state:<14}{because}", rung.rung.to_string());
+    }
+    let names: Vec<String> = others.iter().map(|rung| rung.rung.to_string()).collect();
+    if !names.is_empty() {
+        let _ = writeln!(text, "{}", styled(DIM, &format!("  not offered by this version: {}", names.join(", "))));
     }
     text
 }

@@ -1,0 +1,66 @@
+//! Shared by the tests of the plan: samples, specs and golden files.
+//!
+//! `SCALEDAPP_UPDATE=1 cargo test` writes the golden files instead of comparing them.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+
+use scaledapp::api::ScaledApp;
+use scaledapp::domain::{Environment, ValidApp, validate};
+use scaledapp::planner::{Catalogue, Plan, RecordedPlan, effective, plan};
+
+/// A path in the repository.
+pub fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+pub fn read(path: &str) -> String {
+    std::fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A sample of `manifests/samples`.
+pub fn sample(name: &str) -> ScaledApp {
+    serde_yaml::from_str(&read(&format!("manifests/samples/{name}.yaml"))).unwrap()
+}
+
+/// A spec of YAML, as application `app`.
+pub fn app(spec: &str) -> ScaledApp {
+    ScaledApp::new("app", serde_yaml::from_str(spec).unwrap())
+}
+
+pub fn valid(app: &ScaledApp) -> ValidApp {
+    let name = app.metadata.name.as_deref().unwrap();
+    validate(name, "default", None, &app.spec, &Environment::default())
+        .unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+pub fn planned(app: &ScaledApp) -> Plan {
+    planned_after(app, None)
+}
+
+pub fn planned_after(app: &ScaledApp, previous: Option<&RecordedPlan>) -> Plan {
+    plan(&valid(app), &Catalogue::builtin(), &Environment::default(), previous)
+}
+
+/// What the controller records of a plan.
+pub fn recorded(app: &ScaledApp, plan: &Plan, previous: Option<&RecordedPlan>) -> RecordedPlan {
+    let installed = effective(&valid(app), plan, previous);
+    RecordedPlan::new(plan, installed.spec, plan.images.clone(), plan.catalogue.clone())
+}
+
+/// Compares with a file of `tests/golden`.
+pub fn golden(name: &str, text: &str) {
+    let path = root("tests/golden").join(name);
+    if std::env::var_os("SCALEDAPP_UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == text, "{name} differs; look at it, then SCALEDAPP_UPDATE=1 cargo test\n--- is\n{text}");
+}
+
+/// Text without terminal styles.
+pub fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
