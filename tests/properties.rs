@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::fmt::Write;
+
 use proptest::prelude::*;
 use scaledapp::api::ScaledApp;
 use scaledapp::domain::{Environment, validate};
@@ -31,7 +33,7 @@ fn spec() -> impl Strategy<Value = (String, f64)> {
              profile: {{preset: {preset}, readPercent: {reads}, staticPercent: {statics}, queriesPerRequest: '{queries:.2}', bytesWrittenPerUserPerDay: '{bytes}'}}\nservices:\n"
         );
         for index in 0..services {
-            text.push_str(&format!("- {{name: s{index}, image: a{}{}}}\n", if paths { format!(", paths: [/{index}]") } else { String::new() }, pin.map(|min| format!(", pin: {{minReplicas: {min}}}")).unwrap_or_default()));
+            let _ = write!(text, "- {{name: s{index}, image: a{}{}}}\n", if paths { format!(", paths: [/{index}]") } else { String::new() }, pin.map(|min| format!(", pin: {{minReplicas: {min}}}")).unwrap_or_default());
         }
         if database {
             text.push_str("database: {}\n");

@@ -34,10 +34,6 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100_i64))]
     pub static_percent: Option<i64>,
-    /// Share of the other requests that are pages which the origin marks public; default 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 100_i64))]
-    pub cacheable_percent: Option<i64>,
     /// Queries that always reach the database, for each dynamic request at the origin; default "3".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queries_per_request: Option<Decimal>,

@@ -3,7 +3,7 @@
 //! Exit codes: 0 done, 1 a spec that cannot be met, 2 bad usage. Nothing here decides a size.
 
 mod completions;
-mod crd;
+pub mod crd;
 mod explain;
 pub mod input;
 mod plan;

@@ -150,8 +150,6 @@ pub struct ValidProfile {
     pub read_share: Sourced<f64>,
     /// Share of requests for static files, in [0, 1].
     pub static_share: Sourced<f64>,
-    /// Share of the other requests for public pages, in [0, 1].
-    pub cacheable_share: Sourced<f64>,
     /// Queries for each dynamic request at the origin.
     pub queries_per_request: Sourced<f64>,
     /// Bytes that one user adds to the database on a day.

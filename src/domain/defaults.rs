@@ -81,9 +81,6 @@ pub const READ_SHARE: SpecDefault<f64> =
 /// Share of requests for static files.
 pub const STATIC_SHARE: SpecDefault<f64> =
     judged("spec.profile.staticPercent", 0.0, "nothing is taken off the application unless it is declared");
-/// Share of the other requests for public pages.
-pub const CACHEABLE_SHARE: SpecDefault<f64> =
-    judged("spec.profile.cacheablePercent", 0.0, "nothing is cacheable unless it is declared");
 /// Queries for each dynamic request at the origin.
 pub const QUERIES_PER_REQUEST: SpecDefault<f64> = SpecDefault {
     field: "spec.profile.queriesPerRequest",
@@ -186,7 +183,6 @@ pub fn table() -> Vec<DefaultLine> {
         line(&RESPONSE_SIZE, RESPONSE_SIZE.value.quantity()),
         line(&READ_SHARE, percent(READ_SHARE.value)),
         line(&STATIC_SHARE, percent(STATIC_SHARE.value)),
-        line(&CACHEABLE_SHARE, percent(CACHEABLE_SHARE.value)),
         line(&QUERIES_PER_REQUEST, QUERIES_PER_REQUEST.value.to_string()),
         line(&BYTES_PER_USER, BYTES_PER_USER.value.quantity()),
         choice("spec.services[].port", "8080", "no privilege is needed for it"),

@@ -135,6 +135,7 @@ fn assemble(
         app: app.name.to_string(),
         namespace: app.namespace.clone(),
         hash: String::new(),
+        as_of: app.targets.as_of.clone(),
         demand: demands.now.figures(),
         demand_at_horizon: demands.horizon.figures(),
         ladder,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::database::{self, DatabaseNeed, Sizing};
 use super::packing::{Context, size_text};
-use super::plan::{Plan, Replicas, Size, Tier};
+use super::plan::{DatabaseSettings, Plan, Replicas, Size, Tier, TierSettings};
 use super::pool::{self, PoolPods};
 use super::recorded::{RecordedPlan, RecordedTier};
 use crate::api::{ChangeClass, ProposedChange, ScaledAppSpec};
@@ -205,8 +205,13 @@ pub fn classify(previous: Option<&RecordedPlan>, plan: &Plan) -> Vec<ProposedCha
                 reason: format!("The tier is new, with {}.", pods(tier.replicas)),
             }),
             Some(was) if tier.tier.is_stateful() => {
-                let sizing = |replicas: Replicas, member: Size| Sizing { members: replicas.max, member };
-                let (from, to) = (sizing(was.replicas, was.per_replica), sizing(tier.replicas, tier.per_replica));
+                let from =
+                    Sizing { members: was.replicas.max, member: container(was.database.as_ref(), was.per_replica) };
+                let planned = match &tier.settings {
+                    TierSettings::Database(settings) => Some(settings),
+                    _ => None,
+                };
+                let to = Sizing { members: tier.replicas.max, member: container(planned, tier.per_replica) };
                 changes.extend(compare(&object, from, to, "the plan asks for it"));
             }
             Some(was) => changes.extend(stateless(object, was, tier.replicas, tier.per_replica)),
@@ -228,6 +233,11 @@ pub fn classify(previous: Option<&RecordedPlan>, plan: &Plan) -> Vec<ProposedCha
         });
     }
     changes
+}
+
+/// The database container's size, where it is known apart from its sidecar's.
+fn container(settings: Option<&DatabaseSettings>, pod: Size) -> Size {
+    settings.map_or(pod, |settings| settings.postgres)
 }
 
 fn pods(replicas: Replicas) -> String {

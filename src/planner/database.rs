@@ -203,7 +203,7 @@ pub fn members(ctx: &Context<'_>, need: &DatabaseNeed) -> Members {
         }
         count += 1;
     }
-    let trigger = if ctx.objective.replicated && count == 3 { Trigger::Availability } else { Trigger::Capacity };
+    let trigger = if ctx.objective.replicated { Trigger::Availability } else { Trigger::Capacity };
     Members { count, trigger: Some(trigger) }
 }
 

@@ -19,6 +19,9 @@ pub struct Plan {
     pub namespace: String,
     /// Eight hex digits over what is installed: spec, sizes, rungs, images. Reasons are not part of it.
     pub hash: String,
+    /// The day from which growth counts, where the owner declared it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<String>,
     /// Demand at the declared targets.
     pub demand: DemandFigures,
     /// Demand at the horizon.
@@ -398,6 +401,7 @@ pub struct MonthlyCost {
 
 impl Reason {
     /// A number with its formula; inputs follow by [`Reason::with`].
+    #[allow(clippy::needless_pass_by_value, reason = "numbers and literals are given, which read better by value")]
     pub fn new(
         quantity: impl Into<String>,
         value: impl ToString,
@@ -415,6 +419,7 @@ impl Reason {
 
     /// One input more.
     #[must_use]
+    #[allow(clippy::needless_pass_by_value, reason = "numbers and literals are given, which read better by value")]
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.inputs.insert(name.to_owned(), value.to_string());
         self

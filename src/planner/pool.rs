@@ -220,18 +220,7 @@ fn reasons(
         .with("surviving", pods.surviving())
         .with("fewest", catalogue.connections_fewest.value)
     };
-    let cpu = |name: &str, value: Millicores, per_core: f64, source: String| {
-        Reason::new(
-            format!("settings.{name}.cpuMillicores"),
-            value.0,
-            "step(transactions / perCore / ceiling / surviving)",
-            source,
-        )
-        .with("transactions", figure(need.transactions))
-        .with("perCore", per_core)
-    };
-    let agent_source = catalogue.agent_mib.because();
-    vec![
+    let mut list = vec![
         replicas("max"),
         replicas("min"),
         cap("writeConnections", settings.write_connections, wanted.write),
@@ -265,6 +254,24 @@ fn reasons(
         )
         .with("clients", need.clients),
         Reason::new("settings.surge", settings.surge, "1", "one pod more during a roll-out; the caps count it"),
+    ];
+    list.extend(container_reasons(ctx, need, settings));
+    list
+}
+
+fn container_reasons(ctx: &Context<'_>, need: &PoolNeed, settings: &PoolSettings) -> Vec<Reason> {
+    let catalogue = ctx.catalogue;
+    let cpu = |name: &str, value: Millicores, per_core: f64, source: String| {
+        Reason::new(
+            format!("settings.{name}.cpuMillicores"),
+            value.0,
+            "step(transactions / perCore / ceiling / surviving)",
+            source,
+        )
+        .with("transactions", figure(need.transactions))
+        .with("perCore", per_core)
+    };
+    vec![
         cpu(
             "pgbouncer",
             settings.pgbouncer.cpu,
@@ -296,6 +303,6 @@ fn reasons(
             "constant",
             catalogue.agent_millicores.because(),
         ),
-        Reason::new("settings.agent.memoryBytes", settings.agent.memory.0, "constant", agent_source),
+        Reason::new("settings.agent.memoryBytes", settings.agent.memory.0, "constant", catalogue.agent_mib.because()),
     ]
 }

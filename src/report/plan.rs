@@ -18,7 +18,8 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     let mut text = String::new();
     let title = format!("{} in {}: plan {}", plan.app, plan.namespace, plan.hash);
     let _ = writeln!(text, "{}{}", styled(HEAD, &title), styled(DIM, &format!("  (catalogue {})", plan.catalogue)));
-    section(&mut text, "Demand");
+    let from = plan.as_of.as_ref().map(|day| format!(", now is {day}")).unwrap_or_default();
+    section(&mut text, &format!("Demand{from}"));
     text.push_str(&demand(plan));
     section(&mut text, "Ladder");
     text.push_str(&ladder(plan));

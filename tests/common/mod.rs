@@ -1,6 +1,6 @@
 //! Shared by the tests of the plan: samples, specs and golden files.
 //!
-//! `SCALEDAPP_UPDATE=1 cargo test` writes the golden files instead of comparing them.
+//! `UPDATE_GOLDEN=1 cargo test` writes the golden files instead of comparing them.
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
@@ -51,13 +51,13 @@ pub fn recorded(app: &ScaledApp, plan: &Plan, previous: Option<&RecordedPlan>) -
 /// Compares with a file of `tests/golden`.
 pub fn golden(name: &str, text: &str) {
     let path = root("tests/golden").join(name);
-    if std::env::var_os("SCALEDAPP_UPDATE").is_some() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         return;
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == text, "{name} differs; look at it, then SCALEDAPP_UPDATE=1 cargo test\n--- is\n{text}");
+    assert!(expected == text, "{name} differs; look at it, then UPDATE_GOLDEN=1 cargo test\n--- is\n{text}");
 }
 
 /// Text without terminal styles.

@@ -1,0 +1,125 @@
+//! The offline commands as a user sees them.
+
+use assert_cmd::Command;
+
+fn scaledapp(args: &[&str]) -> (i32, String, String) {
+    let output =
+        Command::cargo_bin("scaledapp").unwrap().current_dir(env!("CARGO_MANIFEST_DIR")).args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn plan_says_first_what_it_starts_from() {
+    let (code, out, _) = scaledapp(&["plan", "-f", "manifests/samples/hello.yaml"]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with("Previous plan: none"), "{out}");
+    assert!(!out.contains('\u{1b}'), "no colours without a terminal");
+}
+
+#[test]
+fn json_is_the_plan_alone() {
+    let (code, out, err) = scaledapp(&["plan", "-f", "manifests/samples/shop.yaml", "-o", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, plan["app"].as_str()), (0, Some("shop")));
+    assert!(err.contains("Previous plan: none"));
+    for name in ["hash", "demand", "demandAtHorizon", "ladder", "tiers", "findings", "monthlyCost"] {
+        assert!(!plan[name].is_null(), "{name}");
+    }
+}
+
+#[test]
+fn a_refused_spec_exits_one_and_writes_nothing() {
+    let (code, out, err) = scaledapp(&["plan", "-f", "tests/refused/several-at-once.yaml"]);
+    assert_eq!(code, 1);
+    assert!(out.contains("spec.targets.peakToAverage is 0.5") && err.contains("nothing was written"));
+    let (code, out, _) = scaledapp(&["plan", "-f", "tests/refused/several-at-once.yaml", "-o", "json"]);
+    let refused: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, refused["findings"][0]["kind"].as_str()), (1, Some("InvalidSpec")));
+    let (code, out, _) = scaledapp(&["plan", "-f", "tests/refused/availability-above-zones.yaml", "-o", "recorded"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+}
+
+#[test]
+fn bad_usage_exits_two() {
+    for args in [
+        &["plan"][..],
+        &["plan", "-f", "nowhere.yaml"],
+        &["plan", "-f", "Cargo.toml"],
+        &["nonsense"],
+        &["explain", "nothing.here"],
+    ] {
+        assert_eq!(scaledapp(args).0, 2, "{args:?}");
+    }
+}
+
+#[test]
+fn unknown_fields_are_refused_with_a_sentence() {
+    let (code, out, _) = scaledapp(&["plan", "-f", "tests/refused/unknown-field.yaml"]);
+    assert!(code == 1 && out.contains("userz") && out.contains("explain"), "{out}");
+}
+
+#[test]
+fn several_documents_of_the_standard_input() {
+    let read = |name: &str| {
+        std::fs::read_to_string(format!("{}/manifests/samples/{name}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    let text =
+        format!("{}---\nkind: Namespace\napiVersion: v1\nmetadata: {{name: x}}\n---\n{}", read("hello"), read("shop"));
+    let output = Command::cargo_bin("scaledapp")
+        .unwrap()
+        .args(["plan", "-f", "-", "-o", "json"])
+        .write_stdin(text)
+        .output()
+        .unwrap();
+    let plans: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((plans[0]["app"].as_str(), plans[1]["app"].as_str()), (Some("hello"), Some("shop")));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("Passed over: Namespace"));
+}
+
+#[test]
+fn a_recorded_plan_is_where_the_next_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("before.json");
+    let (_, recorded, _) =
+        scaledapp(&["plan", "-f", "manifests/samples/shop.yaml", "--users", "5000000", "-o", "recorded"]);
+    std::fs::write(&file, &recorded).unwrap();
+    let (code, out, _) =
+        scaledapp(&["plan", "-f", "manifests/samples/shop.yaml", "--previous", file.to_str().unwrap()]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with("Previous plan: ") && out.contains("Proposed, waiting for approval"), "{out}");
+    let data: serde_json::Value = serde_json::from_str(&recorded).unwrap();
+    let revision =
+        serde_json::json!({"apiVersion": "apps/v1", "kind": "ControllerRevision", "data": data, "revision": 1});
+    std::fs::write(&file, revision.to_string()).unwrap();
+    let (_, again, _) = scaledapp(&["plan", "-f", "manifests/samples/shop.yaml", "--previous", file.to_str().unwrap()]);
+    assert_eq!(out, again);
+}
+
+#[test]
+fn explain_shows_default_grade_and_source() {
+    let (code, out, _) = scaledapp(&["explain", "profile.queriesPerRequest"]);
+    assert!(
+        code == 0 && out.contains("default: 3") && out.contains("grade B") && out.contains("Stack Overflow"),
+        "{out}"
+    );
+    let (_, tree, _) = scaledapp(&["explain"]);
+    assert!(tree.contains("dailyActiveUsers") && tree.contains("pooling"), "{tree}");
+    let (_, tier, _) = scaledapp(&["explain", "database"]);
+    assert!(tier.contains("pin.members"), "{tier}");
+}
+
+#[test]
+fn completions_and_crd_are_printed() {
+    assert!(scaledapp(&["completions", "bash"]).1.contains("scaledapp"));
+    assert!(scaledapp(&["crd"]).1.contains("kind: CustomResourceDefinition"));
+}
+
+/// Every documented default belongs to a field that there is.
+#[test]
+fn defaults_belong_to_fields() {
+    let fields: Vec<String> = scaledapp::report::fields::fields().into_iter().map(|field| field.path).collect();
+    for line in scaledapp::domain::defaults::table() {
+        assert!(fields.iter().any(|field| field == line.field), "{}", line.field);
+    }
+}

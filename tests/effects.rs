@@ -1,0 +1,154 @@
+//! Every field of the spec that plans or objects depend on changes one of them.
+//!
+//! A field is set in a full spec; the plan without its hash, or an object, must then differ.
+
+mod common;
+
+use common::{app, valid};
+use scaledapp::domain::Environment;
+use scaledapp::planner::{Catalogue, plan};
+use scaledapp::resources::{self, Credentials};
+use serde_yaml::Value;
+
+const BASE: &str = "
+targets: {dailyActiveUsers: 1000000, availabilityPercent: '99.9', latency: {p99: 400ms}, growth: {percentPerMonth: 5}}
+profile: {preset: Compiled}
+services:
+- {name: web, image: a, paths: [/]}
+- {name: api, image: b, paths: [/api]}
+migrations: [{name: schema}]
+ingress: {hosts: [shop.example.com]}
+network: {}
+database: {}
+";
+
+/// Fields and what they are set to; `targets.load` replaces the declared load.
+const CHANGES: &[(&str, &str)] = &[
+    ("deletionPolicy", "Delete"),
+    ("imagePullSecrets", "[{name: registry}]"),
+    ("targets.asOf", "'2026-11-01'"),
+    ("targets.dailyActiveUsers", "3000000"),
+    ("targets.load", "{peakRequestsPerSecond: 90}"),
+    ("targets.load", "{peakConcurrentUsers: 5000}"),
+    ("targets.load", "{peakConcurrentUsers: 5000, secondsBetweenRequests: 30}"),
+    ("targets.requestsPerUserPerDay", "35"),
+    ("targets.peakToAverage", "'4'"),
+    ("targets.availabilityPercent", "'99'"),
+    ("targets.latency", "{p99: 150ms}"),
+    ("targets.growth", "{percentPerMonth: 20}"),
+    ("targets.growth", "{percentPerMonth: 5, horizonMonths: 24}"),
+    ("profile.preset", "Heavy"),
+    ("profile.cpuPerRequest", "35ms"),
+    ("profile.serviceTime", "{p99: 300ms}"),
+    ("profile.memoryPerReplica", "900Mi"),
+    ("profile.responseSize", "90Ki"),
+    ("profile.readPercent", "20"),
+    ("profile.staticPercent", "60"),
+    ("profile.queriesPerRequest", "'9'"),
+    ("profile.bytesWrittenPerUserPerDay", "20Ki"),
+    ("profile.ranges", "[{field: cpuPerRequest, low: 1ms, high: 900ms}]"),
+    ("services.0.name", "front"),
+    ("services.0.image", "registry.example/other:2"),
+    ("services.0.command", "[serve]"),
+    ("services.0.args", "[--fast]"),
+    ("services.0.env", "[{name: MODE, value: fast}]"),
+    ("services.0.envFrom", "[{secretRef: {name: keys}}]"),
+    ("services.0.serviceAccountName", "shop"),
+    ("services.0.port", "3000"),
+    ("services.0.paths", "[/, /more]"),
+    ("services.0.requestPercent", "80"),
+    ("services.0.health", "{readinessPath: /ready}"),
+    ("services.0.health", "{livenessPath: /live}"),
+    ("services.0.health", "{startupPath: /start}"),
+    ("services.0.securityContext", "{runAsUser: 4242}"),
+    ("services.0.securityContext", "{runAsGroup: 4242}"),
+    ("services.0.securityContext", "{readOnlyRootFilesystem: true}"),
+    ("services.0.pin", "{minReplicas: 40}"),
+    ("services.0.pin", "{maxReplicas: 7}"),
+    ("services.0.pin", "{cpu: 700m}"),
+    ("services.0.pin", "{memory: 777Mi}"),
+    ("migrations.0.name", "tables"),
+    ("migrations.0.image", "registry.example/migrate:1"),
+    ("migrations.0.command", "[migrate]"),
+    ("migrations.0.args", "[--all]"),
+    ("migrations.0.env", "[{name: MODE, value: slow}]"),
+    ("migrations.0.timeout", "33m"),
+    ("ingress.className", "traefik"),
+    ("ingress.hosts", "[other.example.com]"),
+    ("ingress.tls", "[{hosts: [shop.example.com], secretName: shop-tls}]"),
+    ("ingress.annotations", "{example.com/note: x}"),
+    ("ingress.loadBalancing", "RoundRobin"),
+    ("network.egress", "Declared"),
+    ("network.ingressFrom", "[{namespace: ingress}]"),
+    ("network.metricsFrom", "[{namespace: monitoring}]"),
+    ("database.durability", "Asynchronous"),
+    ("database.pooling", "Session"),
+    ("database.reads", "{maxLag: 9s}"),
+    ("database.storage", "{className: fast}"),
+    ("database.pin", "{members: 5}"),
+    ("database.pin", "{cpu: 3}"),
+    ("database.pin", "{memory: 9Gi}"),
+    ("database.pin", "{storage: 900Gi}"),
+];
+
+fn set(spec: &mut Value, path: &str, value: Value) {
+    if path == "targets.load" {
+        let targets = spec["targets"].as_mapping_mut().unwrap();
+        targets.remove("dailyActiveUsers");
+        targets.extend(value.as_mapping().unwrap().clone());
+        return;
+    }
+    let mut at = spec;
+    for part in path.split('.') {
+        at = match part.parse::<usize>() {
+            Ok(index) => &mut at[index],
+            Err(_) => &mut at[part],
+        };
+    }
+    *at = value;
+}
+
+fn effect(spec: &Value) -> String {
+    let app = valid(&app(&serde_yaml::to_string(spec).unwrap()));
+    let environment = Environment::default();
+    let mut plan = plan(&app, &Catalogue::builtin(), &environment, None);
+    plan.hash.clear();
+    let credentials = Credentials::generate(|_| 1);
+    let objects = resources::build(&app, &plan, &environment, Some(&credentials)).into_ordered();
+    let objects: Vec<String> = objects.iter().map(|object| object.object.to_string()).collect();
+    format!("{}\n{}", serde_json::to_string(&plan).unwrap(), objects.join("\n"))
+}
+
+#[test]
+fn every_field_changes_the_plan_or_an_object() {
+    let base: Value = serde_yaml::from_str(BASE).unwrap();
+    let before = effect(&base);
+    for (path, value) in CHANGES {
+        let mut spec = base.clone();
+        set(&mut spec, path, serde_yaml::from_str(value).unwrap());
+        assert!(effect(&spec) != before, "{path}: {value} changes nothing");
+    }
+}
+
+/// The table of fields names this test only for fields that it tries.
+#[test]
+fn the_table_of_fields_is_true_for_this_test() {
+    let tried: Vec<String> = CHANGES.iter().map(|(path, value)| format!("{path} {value}")).collect();
+    for line in common::read("tests/crd-leaves.txt").lines() {
+        let Some((field, "every_field_changes_the_plan_or_an_object")) =
+            line.split_once(' ').map(|(f, t)| (f, t.trim()))
+        else {
+            continue;
+        };
+        let plain = field.trim_start_matches("spec.").replace("[]", "");
+        let last = plain.rsplit('.').next().unwrap();
+        let parent = plain.strip_suffix(last).unwrap().trim_end_matches('.');
+        let found = tried.iter().any(|change| {
+            let change = change.replace(".0", "");
+            change.starts_with(&format!("{plain} "))
+                || (change.contains(&format!("{last}:"))
+                    && (change.starts_with(parent) || change.starts_with("targets.load")))
+        });
+        assert!(found, "{field} is not tried");
+    }
+}
