@@ -34,7 +34,11 @@ fn the_constants_are_documented() {
     );
     for constant in catalogue.constants() {
         let value = (constant.value * 10_000.0).round() / 10_000.0;
-        let _ = writeln!(text, "| {} | {value} | {} | {} | {} |", constant.name, constant.unit, constant.grade, constant.source);
+        let _ = writeln!(
+            text,
+            "| {} | {value} | {} | {} | {} |",
+            constant.name, constant.unit, constant.grade, constant.source
+        );
     }
     text.push_str("\n## Defaults of the spec\n\n| field | default | grade | source |\n|---|---|---|---|\n");
     for line in defaults::table() {

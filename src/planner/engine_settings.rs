@@ -10,7 +10,7 @@ use super::plan::{
 };
 use super::pool::{self, Caps, PoolPods};
 use super::queueing::staffing_quality;
-use crate::api::Durability;
+use crate::api::{Durability, Pooling};
 use crate::domain::quantity::{GIB, MIB};
 use crate::domain::{Bytes, Millicores};
 
@@ -33,13 +33,15 @@ pub fn plan(
     let max_connections =
         keep_connections(needed, recorded.map(|r| r.max_connections), ctx.catalogue.utilisation_floor.value);
     let caps = wished;
-    if f64::from(max_connections) > ctx.catalogue.connections_ceiling.value {
-        findings.push(Finding::new(
-            Severity::Error,
-            FindingKind::PoolAboveDatabase,
-            "spec.database.pooling",
-            format!("The pool needs {max_connections} server connections and one database bears {}: use pooling Transaction, or pin fewer web pods.", ctx.catalogue.connections_ceiling.value),
-        ));
+    let ceiling = ctx.catalogue.connections_ceiling.value;
+    if f64::from(max_connections) > ceiling {
+        let (field, mend) = match ctx.app.database.as_ref().map(|d| d.pooling) {
+            Some(Pooling::Session) => ("spec.database.pooling", "use pooling Transaction"),
+            _ => ("spec.targets", "lower the load or spec.profile.queriesPerRequest"),
+        };
+        let message =
+            format!("The pool needs {max_connections} server connections and one database bears {ceiling}: {mend}.");
+        findings.push(Finding::new(Severity::Error, FindingKind::PoolAboveDatabase, field, message));
     }
     let settings = settings(ctx, sizing, max_connections, database::open_connections(pods, caps), recorded);
     let open = database::open_connections(pods, caps);

@@ -105,7 +105,7 @@ fn load_balancer(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
                 .map(|(need, _)| need.busy_horizon)
                 .fold(0.0, f64::max);
             format!(
-                "The busiest service keeps {} cores busy at the horizon's peak, more than one pod of {} bears at {} % use and within the latency objective: up to {pods} web pods.",
+                "The busiest service keeps {} cores busy at the horizon's peak, more than one pod of {} cores bears at {} % use and within the latency objective: up to {pods} web pods.",
                 figure(worst),
                 ctx.catalogue.web_pod_cores.value,
                 ctx.catalogue.utilisation_ceiling.value * 100.0
