@@ -33,7 +33,7 @@ fn spec() -> impl Strategy<Value = (String, f64)> {
              profile: {{preset: {preset}, readPercent: {reads}, staticPercent: {statics}, queriesPerRequest: '{queries:.2}', bytesWrittenPerUserPerDay: '{bytes}'}}\nservices:\n"
         );
         for index in 0..services {
-            let _ = write!(text, "- {{name: s{index}, image: a{}{}}}\n", if paths { format!(", paths: [/{index}]") } else { String::new() }, pin.map(|min| format!(", pin: {{minReplicas: {min}}}")).unwrap_or_default());
+            let _ = writeln!(text, "- {{name: s{index}, image: a{}{}}}", if paths { format!(", paths: [/{index}]") } else { String::new() }, pin.map(|min| format!(", pin: {{minReplicas: {min}}}")).unwrap_or_default());
         }
         if database {
             text.push_str("database: {}\n");
