@@ -91,7 +91,7 @@ catalogue! {
     /// Memory of an edge pod without connections.
     edge_base_mib = 32.0, "MiB", D, "judgement: HAProxy with one thread, its checks and statistics";
     /// Memory of a proxied connection.
-    edge_connection_kib = 34.0, "KiB", A, "HAProxy manual: two buffers of 16 KiB a stream, and the session";
+    edge_connection_kib = 34.0, "KiB", D, "judgement: two buffers of 16 KiB, HAProxy's default size, and the session";
     /// Connections that clients keep open without a request under way.
     edge_idle_connections = 400.0, "connections", D, "judgement: keep-alive connections of the ingress controller's pods";
     /// Transactions of one core of `PgBouncer`.
@@ -127,7 +127,7 @@ catalogue! {
     /// Part of a volume that stays free.
     free_share = 0.3, "share", D, "judgement: room for a rebuild of the largest table and for write-ahead log that a replica still needs";
     /// Memory of one server connection.
-    backend_mib = 4.0, "MiB", B, "5 to 10 MB each are published for long-lived backends; pooled ones do small work";
+    backend_mib = 4.0, "MiB", D, "judgement below the 5 to 10 MB that OpenAI publishes for long-lived backends: pooled ones do small work";
     /// Memory of Patroni.
     patroni_mib = 64.0, "MiB", D, "judgement: one Python process with its API client";
     /// Memory of PostgreSQL's own processes.
@@ -143,7 +143,7 @@ catalogue! {
     /// Fewest server connections of one pool pod.
     connections_fewest = 5.0, "connections", D, "judgement: a slow report must not hold up everyone";
     /// Most members that stream from one primary, with itself.
-    members_most = 11.0, "members", B, "OpenAI and GitLab: above about 10 direct replicas they must cascade";
+    members_most = 11.0, "members", B, "OpenAI: about 50 replicas, cascading tested beyond; above 10 to 15 direct ones the primary only sends";
     /// Availability of one pod on one node.
     pod_availability = 0.998, "share", D, "judgement: a node lost twice a year and half a day without it";
     /// Availability that one zone gives.
