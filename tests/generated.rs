@@ -4,6 +4,11 @@ mod common;
 
 use std::fmt::Write;
 
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
+use serde::Deserialize;
+use serde_json::Value;
+
+use scaledapp::controller::rbac;
 use scaledapp::domain::defaults;
 use scaledapp::planner::Catalogue;
 
@@ -22,6 +27,7 @@ fn the_crd_is_generated_and_small() {
     let text = scaledapp::cli::crd::text().unwrap();
     assert!(text.len() < 200 * 1024, "the CRD has {} bytes", text.len());
     generated("crds/scaledapp.yaml", &text);
+    generated("charts/scaledapp/crds/scaledapp.yaml", &text);
 }
 
 #[test]
@@ -46,4 +52,75 @@ fn the_constants_are_documented() {
         let _ = writeln!(text, "| {} | {} | {grade} | {} |", line.field.replace("[]", "[ ]"), line.value, line.source);
     }
     generated("docs/constants.md", &text);
+}
+
+fn yaml(rules: &[PolicyRule]) -> String {
+    serde_yaml::to_string(rules).unwrap()
+}
+
+fn role_template() -> String {
+    format!(
+        r#"# Made from the registry of kinds by `make generate`.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: scaledapp
+  labels: {{{{- include "scaledapp.labels" . | nindent 4 }}}}
+rules:
+{cluster}---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: scaledapp
+  labels: {{{{- include "scaledapp.labels" . | nindent 4 }}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: scaledapp}}
+subjects:
+- {{kind: ServiceAccount, name: scaledapp, namespace: {{{{ .Release.Namespace }}}}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: scaledapp
+  namespace: {{{{ .Release.Namespace }}}}
+  labels: {{{{- include "scaledapp.labels" . | nindent 4 }}}}
+rules:
+{own}---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: scaledapp
+  namespace: {{{{ .Release.Namespace }}}}
+  labels: {{{{- include "scaledapp.labels" . | nindent 4 }}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: scaledapp}}
+subjects:
+- {{kind: ServiceAccount, name: scaledapp, namespace: {{{{ .Release.Namespace }}}}}}
+"#,
+        cluster = yaml(&rbac::cluster_rules()),
+        own = yaml(&rbac::own_rules()),
+    )
+}
+
+#[test]
+fn the_charts_role_is_the_codes() {
+    generated("charts/scaledapp/templates/role.yaml", &role_template());
+}
+
+/// `manifests/install.yaml` is the chart with its defaults, rendered by `make generate`.
+#[test]
+fn the_install_manifest_holds_the_codes_definition_and_role() {
+    if std::env::var_os("SCALEDAPP_UPDATE").is_some() {
+        return;
+    }
+    let text = std::fs::read_to_string(common::root("manifests/install.yaml")).unwrap();
+    let documents: Vec<Value> =
+        serde_yaml::Deserializer::from_str(&text).map(|d| Value::deserialize(d).unwrap()).collect();
+    let of_kind = |kind: &str| documents.iter().find(|d| d["kind"] == kind).unwrap().clone();
+    let role: ClusterRole = serde_json::from_value(of_kind("ClusterRole")).unwrap();
+    assert_eq!(role.rules.unwrap(), rbac::cluster_rules());
+    let role: Role = serde_json::from_value(of_kind("Role")).unwrap();
+    assert_eq!(role.rules.unwrap(), rbac::own_rules());
+    assert_eq!(of_kind("CustomResourceDefinition"), serde_json::to_value(scaledapp::api::crd::crd()).unwrap());
+    for kind in ["Namespace", "ServiceAccount", "Deployment", "PodDisruptionBudget", "ConfigMap"] {
+        assert!(documents.iter().any(|d| d["kind"] == kind), "no {kind}");
+    }
 }

@@ -41,7 +41,7 @@ pub enum CredentialsError {
     IdentityLost {
         /// The volumes.
         claims: String,
-        /// The ConfigMap.
+        /// The `ConfigMap`.
         config: String,
     },
     /// The Secret lacks a key.

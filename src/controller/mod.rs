@@ -86,7 +86,8 @@ async fn reconcile_one(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action,
     }
     let begun = Instant::now();
     ctx.metrics.begun();
-    let result = reconcile::reconcile(&ctx, &stored.namespace().unwrap_or_default(), &stored.name_any()).await;
+    let (namespace, name) = (stored.namespace().unwrap_or_default(), stored.name_any());
+    let result = Box::pin(reconcile::reconcile(&ctx, &namespace, &name)).await;
     ctx.metrics.ended(if result.is_ok() { "Done" } else { "Failed" }, begun.elapsed());
     result
 }

@@ -46,7 +46,7 @@ impl Staged for OwnershipError {
 pub enum Owner {
     /// Ours.
     Ours,
-    /// A former ScaledApp's of the same name; it goes with its owner soon.
+    /// A former `ScaledApp`'s of the same name; it goes with its owner soon.
     Former,
     /// Somebody else's, described.
     Foreign(String),
@@ -111,7 +111,7 @@ async fn set<K>(
     ctx: &Context,
     observed: &Observed,
     meta: &ObjectMeta,
-    owned: bool,
+    wanted: bool,
     owner: &OwnerReference,
 ) -> Result<(), OwnershipError>
 where
@@ -122,11 +122,11 @@ where
 {
     let name = meta.name.clone().unwrap_or_default();
     let others: Vec<&OwnerReference> = meta.owner_references.iter().flatten().filter(|o| o.uid != owner.uid).collect();
-    let is_owned = meta.owner_references.iter().flatten().any(|o| o.uid == owner.uid);
-    if is_owned == owned || others.iter().any(|o| o.controller == Some(true)) {
+    let has_it = meta.owner_references.iter().flatten().any(|o| o.uid == owner.uid);
+    if has_it == wanted || others.iter().any(|o| o.controller == Some(true)) {
         return Ok(());
     }
-    let references: Vec<&OwnerReference> = others.into_iter().chain(owned.then_some(owner)).collect();
+    let references: Vec<&OwnerReference> = others.into_iter().chain(wanted.then_some(owner)).collect();
     let patch = json!({"metadata": {"uid": meta.uid, "ownerReferences": references}});
     let params = PatchParams { field_manager: Some(labels::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let api: Api<K> = Api::namespaced(ctx.client.clone(), &observed.namespace);

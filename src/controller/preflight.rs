@@ -85,13 +85,12 @@ struct Named {
 pub async fn preflight(ctx: &Context, accepted: &Accepted, first: bool) -> Result<Vec<Lack>, PreflightError> {
     let namespace = &accepted.app.namespace;
     let known = ctx.facts(namespace, |facts| facts.clone().filter(|f| f.read_at.elapsed() < FRESH));
-    let facts = match known {
-        Some(facts) => facts,
-        None => {
-            let facts = read(ctx, namespace).await?;
-            ctx.facts(namespace, |slot| *slot = Some(facts.clone()));
-            facts
-        }
+    let facts = if let Some(facts) = known {
+        facts
+    } else {
+        let facts = read(ctx, namespace).await?;
+        ctx.facts(namespace, |slot| *slot = Some(facts.clone()));
+        facts
     };
     Ok(lacks(accepted, &ctx.environment, &facts, first))
 }
@@ -179,13 +178,16 @@ fn requests(plan: &Plan, environment: &Environment) -> Size {
     }
 }
 
+/// Names of a quota's resource, what the plan needs of it, the same as text, and how it is read.
+type Row<'a> = (&'a [&'a str], u64, String, &'a dyn Fn(&str) -> Option<u64>);
+
 fn quota_lacks(plan: &Plan, environment: &Environment, facts: &ClusterFacts, first: bool) -> Vec<Lack> {
     let total = requests(plan, environment);
     let pods: u64 = plan.tiers.iter().map(|t| u64::from(t.replicas.max)).sum();
     let cpu = |text: &str| Millicores::parse(text).map(|m| m.0);
     let bytes = |text: &str| Bytes::parse(text).map(|b| b.0);
     let count = |text: &str| text.parse::<u64>().ok();
-    let rows: [(&[&str], u64, String, &dyn Fn(&str) -> Option<u64>); 4] = [
+    let rows: [Row<'_>; 4] = [
         (&["requests.cpu", "cpu"], total.cpu.0, total.cpu.quantity(), &cpu),
         (&["requests.memory", "memory"], total.memory.0, total.memory.quantity(), &bytes),
         (&["requests.storage"], total.storage.0, total.storage.quantity(), &bytes),

@@ -1,4 +1,4 @@
-//! The memory of accepted plans: immutable ControllerRevisions, the last five.
+//! The memory of accepted plans: immutable `ControllerRevisions`, the last five.
 //!
 //! The newest accepted one is what a refused spec falls back to; the newest *rolled* one is what
 //! the application's own pods run while a migration of a newer one is pending or failed. Both

@@ -1,4 +1,4 @@
-//! What a StatefulSet cannot change by itself: its claim templates.
+//! What a `StatefulSet` cannot change by itself: its claim templates.
 //!
 //! Volumes grow by patching each claim, then by replacing the set around its running pods. They
 //! never shrink, and no pod is deleted here.

@@ -1,4 +1,4 @@
-//! The tiers as they are: the plan's wishes beside what Deployments, StatefulSets and pods say.
+//! The tiers as they are: the plan's wishes beside what Deployments, `StatefulSets` and pods say.
 //! Pure.
 
 use crate::api::{PlannedReplicas, TierStatus, labels};

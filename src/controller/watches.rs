@@ -107,11 +107,16 @@ where
     }
 }
 
+/// Namespace and name.
+type Key = (String, String);
+/// The shape that matters, and the application.
+type Entry = (u64, ObjectRef<Stored>);
+
 /// What was seen of each object of a watch: the application and the shape that matters.
 struct Seen<F> {
     shape: F,
-    known: HashMap<(String, String), (u64, ObjectRef<Stored>)>,
-    listed: HashMap<(String, String), (u64, ObjectRef<Stored>)>,
+    known: HashMap<Key, Entry>,
+    listed: HashMap<Key, Entry>,
 }
 
 impl<F> Seen<F> {
@@ -149,7 +154,7 @@ impl<F> Seen<F> {
         }
     }
 
-    fn entry<K>(&self, object: &K) -> Option<((String, String), (u64, ObjectRef<Stored>))>
+    fn entry<K>(&self, object: &K) -> Option<(Key, Entry)>
     where
         K: Resource,
         F: Fn(&K) -> String,

@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::{Request, Response};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::Api;
 use kube::client::ClientBuilder;
 use kube::{Client, Config};
 use kube_lease_manager::{LeaseCreateMode, LeaseManager, LeaseManagerError, LeaseParams};
@@ -96,6 +98,8 @@ impl Leader {
             let ended = tokio::select! {
                 () = &mut stop => None,
                 error = self.keep(&manager) => Some(error),
+                // A manager knows the lease as it was and would sleep until its end; a new one looks.
+                () = self.free(&client) => continue,
             };
             match ended {
                 None => {
@@ -119,6 +123,21 @@ impl Leader {
                 Err(error) => warn!(%error, "the leader lease cannot be read yet"),
             }
             tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Ends when this replica waits and the lease was released.
+    async fn free(&self, client: &Client) {
+        let leases: Api<Lease> = Api::namespaced(client.clone(), &self.settings.namespace);
+        loop {
+            tokio::time::sleep(RETRY).await;
+            if *self.leading.borrow() {
+                return std::future::pending().await;
+            }
+            let lease = leases.get_opt(&self.settings.name).await;
+            if matches!(lease, Ok(Some(lease)) if lease.spec.as_ref().is_none_or(|s| s.holder_identity.is_none())) {
+                return;
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! The operator's own metrics, in the OpenMetrics text format. Labels come from closed sets.
+//! The operator's own metrics, in the `OpenMetrics` text format. Labels come from closed sets.
 
 use std::sync::Arc;
 use std::time::Duration;

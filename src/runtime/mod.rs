@@ -1,7 +1,7 @@
 //! What the operator's process needs around the controller: telemetry, metrics, health pages, the
 //! leader lease and the gate that every write passes.
 //!
-//! Nothing here knows what a ScaledApp is.
+//! Nothing here knows what a `ScaledApp` is.
 
 pub mod gate;
 pub mod health;

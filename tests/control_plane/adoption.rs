@@ -1,7 +1,7 @@
 //! What is not ours stays as it is, and one broken object stops nobody else.
 
 use kube::ResourceExt;
-use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -30,7 +30,7 @@ async fn a_foreign_object_of_our_name_is_left_alone_and_named_in_a_condition() {
     operator.quiet().await;
     let after = services.get("hello-web").await.unwrap();
     assert_eq!(before.resource_version(), after.resource_version());
-    services.delete("hello-web", &Default::default()).await.unwrap();
+    services.delete("hello-web", &DeleteParams::default()).await.unwrap();
     let touch = json!({"metadata": {"annotations": {"touched": "yes"}}});
     apps(&client, &namespace).patch("hello", &PatchParams::default(), &Patch::Merge(&touch)).await.unwrap();
     condition(&client, &namespace, "hello", "Stalled", "False").await;
@@ -72,7 +72,7 @@ async fn a_malformed_stored_object_does_not_stop_the_others() {
     let events: Api<k8s_openapi::api::events::v1::Event> = Api::namespaced(client.clone(), &namespace);
     crate::harness::eventually("an Event for it", crate::harness::app::SOON, || async {
         events
-            .list(&Default::default())
+            .list(&ListParams::default())
             .await
             .unwrap()
             .items
@@ -80,6 +80,6 @@ async fn a_malformed_stored_object_does_not_stop_the_others() {
             .find(|e| e.reason.as_deref() == Some("MalformedObject"))
     })
     .await;
-    raw.delete("broken", &Default::default()).await.unwrap();
+    raw.delete("broken", &DeleteParams::default()).await.unwrap();
     operator.stop().await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::harness::app::{apps, change, child, condition, create, large, small, versions};
@@ -126,7 +126,7 @@ async fn paused_and_advise_write_nothing_but_status() {
     change(&client, &namespace, "paused", &json!({"paused": true})).await;
     condition(&client, &namespace, "paused", "Reconciling", "False").await;
     let deployments = crate::harness::app::api_of(&client, &namespace, "Deployment");
-    deployments.delete("paused-web", &Default::default()).await.unwrap();
+    deployments.delete("paused-web", &DeleteParams::default()).await.unwrap();
     world::collect(&deployments, "paused-web").await;
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert!(deployments.get_opt("paused-web").await.unwrap().is_none(), "paused heals nothing");

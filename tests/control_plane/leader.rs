@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::api::Api;
+use kube::api::{Api, ListParams};
 
 use scaledapp::runtime::Metrics;
 
@@ -33,6 +33,7 @@ async fn one_replica_writes_and_the_other_takes_over_at_a_graceful_stop_and_at_a
     first.stop().await.unwrap();
     eventually("the second leads", Duration::from_secs(20), || async { second.leads().then_some(()) }).await;
     println!("takeover after a graceful stop: {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5));
     create(&client, &namespace, &small("two")).await;
     child(&client, &namespace, "Deployment", "two-web").await;
 
@@ -53,6 +54,6 @@ async fn one_replica_writes_and_the_other_takes_over_at_a_graceful_stop_and_at_a
     create(&client, &namespace, &small("three")).await;
     child(&client, &namespace, "Deployment", "three-web").await;
     assert_eq!(writes(&metrics), before, "the dead one wrote no more");
-    assert_eq!(apps(&client, &namespace).list(&Default::default()).await.unwrap().items.len(), 3);
+    assert_eq!(apps(&client, &namespace).list(&ListParams::default()).await.unwrap().items.len(), 3);
     third.stop().await.unwrap();
 }

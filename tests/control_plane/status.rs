@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::harness::app::{apps, child, condition, create, large, small};
@@ -105,7 +105,7 @@ async fn events_are_written_once_for_each_thing_that_happened() {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let events: Api<k8s_openapi::api::events::v1::Event> = Api::namespaced(client.clone(), &namespace);
-    let all = events.list(&Default::default()).await.unwrap().items;
+    let all = events.list(&ListParams::default()).await.unwrap().items;
     assert_eq!(all.len(), 1, "{:?}", all.iter().map(|e| &e.reason).collect::<Vec<_>>());
     assert!(all[0].series.is_none());
     operator.stop().await;

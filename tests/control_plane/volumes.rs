@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::api::{Api, ObjectMeta, PostParams};
+use kube::api::{Api, ObjectMeta, PatchParams, PostParams};
 use serde_json::json;
 
 use crate::harness::app::{SOON, change, child, condition, create, small};
@@ -41,7 +41,10 @@ async fn a_volume_grows_and_a_pod_change_in_the_same_edit_comes_with_the_new_set
     };
     claims.create(&PostParams::default(), &claim).await.unwrap();
     let bound = json!({"status": {"phase": "Bound", "capacity": {"storage": template(&before)}}});
-    claims.patch_status("data-hello-database-0", &Default::default(), &kube::api::Patch::Merge(&bound)).await.unwrap();
+    claims
+        .patch_status("data-hello-database-0", &PatchParams::default(), &kube::api::Patch::Merge(&bound))
+        .await
+        .unwrap();
     world::all_ready(&client, &namespace, "hello").await;
 
     change(&client, &namespace, "hello", &json!({"database": {"pin": {"storage": "40Gi", "cpu": "3"}}})).await;

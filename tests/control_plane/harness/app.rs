@@ -1,4 +1,4 @@
-//! ScaledApps of tests, and what is asked of them.
+//! `ScaledApps` of tests, and what is asked of them.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub fn large(name: &str) -> Value {
             "database": {}}})
 }
 
-/// ScaledApps of a namespace.
+/// `ScaledApps` of a namespace.
 pub fn apps(client: &Client, namespace: &str) -> Api<ScaledApp> {
     Api::namespaced(client.clone(), namespace)
 }

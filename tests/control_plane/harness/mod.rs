@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod operator;
+pub mod proxy;
 pub mod world;
 
 use std::fs;

@@ -6,6 +6,7 @@ use std::task::{Context as Task, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::{Request, Response};
+use kube::Config;
 use kube::client::{Body, ClientBuilder};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -173,10 +174,15 @@ pub struct Replica {
 
 impl Replica {
     pub fn start(namespace: &str, identity: &str) -> Self {
+        Self::start_with(namespace, identity, super::operator_config())
+    }
+
+    /// Starts one that reaches the API server in its own way.
+    pub fn start_with(namespace: &str, identity: &str, config: Config) -> Self {
         let metrics = Metrics::default();
         let (stop, stopped) = watch::channel(false);
         let setup = Setup {
-            config: super::operator_config(),
+            config,
             settings: LeaseSettings::new(namespace.to_owned(), identity.to_owned()),
             environment: environment(),
             metrics: metrics.clone(),

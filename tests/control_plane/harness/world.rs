@@ -63,7 +63,7 @@ pub async fn namespace(client: &Client) -> String {
     name
 }
 
-/// Marks every Deployment and StatefulSet as rolled out, with pods and a leader for the database.
+/// Marks every Deployment and `StatefulSet` as rolled out, with pods and a leader for the database.
 pub async fn all_ready(client: &Client, namespace: &str, app: &str) {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
     for live in deployments.list(&ListParams::default()).await.unwrap() {
