@@ -88,14 +88,15 @@ async fn operate(args: &Args, environment: Environment) -> anyhow::Result<()> {
     let pages = tokio::spawn(health::serve(args.listen, metrics.clone(), until(stopped.clone())));
     let scope = args.watch_namespace.clone().filter(|namespace| !namespace.is_empty());
     let work = work(Setup { config, settings, environment, metrics, scope }, stopped.clone());
+    tokio::pin!(work);
     tokio::select! {
-        ended = work => ended,
-        ended = pages => match ended {
-            Ok(Ok(())) => { tokio::time::sleep(GRACE).await; Ok(()) }
-            Ok(Err(error)) => Err(error).with_context(|| format!("{} cannot be listened on", args.listen)),
-            Err(error) => Err(error).context("the health pages ended"),
-        },
+        ended = &mut work => return ended,
+        ended = pages => ended
+            .context("the health pages ended")?
+            .with_context(|| format!("{} cannot be listened on", args.listen))?,
     }
+    // The pages ended since the process is to stop; the work ends by itself and in order.
+    work.await
 }
 
 /// What a replica works with.

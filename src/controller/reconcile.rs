@@ -180,13 +180,11 @@ async fn say(ctx: &Context, observed: &Observed, report: &Report) {
     let key = observed.key();
     for trouble in report.refusal.iter().chain(&report.troubles) {
         ctx.metrics.failed(trouble.reason);
-        let waits = trouble.class == Class::Waiting;
-        if !waits {
+        if trouble.class != Class::Waiting {
             warn!(app = key, reason = trouble.reason, "{}", trouble.message);
         }
-        if trouble.class != Class::Transient && !report.paused {
-            let type_ = if waits { EventType::Normal } else { EventType::Warning };
-            events::say(ctx, &observed.app, &key, type_, trouble.reason, &trouble.message).await;
+        if trouble.class == Class::Permanent && !report.paused {
+            events::say(ctx, &observed.app, &key, EventType::Warning, trouble.reason, &trouble.message).await;
         }
     }
     let known = observed.app.status.as_ref().and_then(|status| status.plan.as_ref()).map(|plan| plan.hash.as_str());

@@ -9,6 +9,7 @@ mod healing;
 mod idle;
 mod leader;
 mod migrations;
+mod process;
 mod refusal;
 mod retention;
 mod status;

@@ -60,6 +60,16 @@ fn config(token: &str) -> Config {
     config
 }
 
+/// A kubeconfig with the operator's rights.
+pub fn operator_kubeconfig() -> String {
+    let (port, _) = server();
+    format!(
+        "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
+         clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:{port}', insecure-skip-tls-verify: true}}}}], \
+         users: [{{name: u, user: {{token: {OPERATOR}}}}}]}}"
+    )
+}
+
 /// A client that may do everything.
 pub fn admin() -> Client {
     Client::try_from(admin_config()).unwrap()
@@ -138,7 +148,7 @@ fn wait_ready(port: u16, directory: &Path) {
     panic!("the API server did not become ready; its log ends with: {}", &log[end..]);
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
