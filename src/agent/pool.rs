@@ -44,6 +44,9 @@ pub struct Settings {
 pub struct PauseRequest {
     /// It ends by itself after this time, at most [`LONGEST_PAUSE_SECONDS`].
     pub seconds: u64,
+    /// Pause reads alone: a replica is restarted, and writes have nothing to do with it.
+    #[serde(default)]
+    pub reads_only: bool,
 }
 
 /// What came of it.
@@ -181,12 +184,14 @@ async fn pause(
         }
         // Before the pause begins: there is no moment in which it has no end.
         let end = Instant::now() + length;
-        limits.write = Some(end);
         limits.read = Some(end);
+        if !request.reads_only {
+            limits.write = Some(end);
+        }
     }
     let wait = length / 4;
-    let (write, read) = tokio::join!(agent.console.pause(Side::Write, wait), agent.console.pause(Side::Read, wait));
-    match (write, read) {
+    let write = async { if request.reads_only { Ok(true) } else { agent.console.pause(Side::Write, wait).await } };
+    match tokio::join!(write, agent.console.pause(Side::Read, wait)) {
         (Ok(write), Ok(read)) => Ok(Json(PauseAnswer { complete: write && read })),
         (Err(error), _) | (_, Err(error)) => {
             tracing::warn!(%error, "pause");

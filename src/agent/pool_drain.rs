@@ -1,53 +1,81 @@
 //! Letting the clients of a stopping pool go: each is hung up on while it has nothing under way, so
 //! that it comes back through another pod. What is left then ends with `PgBouncer`.
 //!
-//! Must never touch a client with a transaction or a waiting query.
+//! Must never touch a client with a transaction or a waiting query. A client that sends its next query in the
+//! very moment in which it is hung up on sees an error: so a busy one is let go right after an answer, when
+//! its next query is farthest.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tokio_postgres::SimpleQueryRow;
 
-use super::console::{Console, ConsoleError, Side};
+use super::console::{Console, ConsoleError, Session, Side};
 
 /// Until no new client comes here: Services forget a stopping pod within this time.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(5);
 /// In which the clients are let go.
 const LET_GO: Duration = Duration::from_millis(5500);
-/// How often it is looked for idle ones.
-const ROUND: Duration = Duration::from_millis(100);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(2);
+/// Idle for so many looks, a client is not about to send.
+const CALM_LOOKS: u32 = 100;
 
 /// Lets all clients go, spread over [`LET_GO`] so that the other pods are not rushed.
 pub async fn drain(console: &Console) {
     sleep(FORGOTTEN_AFTER).await;
-    let end = Instant::now() + LET_GO;
-    while Instant::now() < end {
-        match round(console, end - Instant::now()).await {
-            Ok(0) => return,
-            Ok(_) => {}
+    let begun = Instant::now();
+    while begun.elapsed() < LET_GO {
+        match let_go(console, begun).await {
+            Ok(()) => return,
             Err(error) => tracing::warn!(%error, "cannot let clients go"),
         }
-        sleep(ROUND).await;
+        sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// One round; how many clients were seen.
-async fn round(console: &Console, left: Duration) -> Result<usize, ConsoleError> {
+/// Looks again and again, until no client is left or the time is over.
+async fn let_go(console: &Console, begun: Instant) -> Result<(), ConsoleError> {
     let session = console.open().await?;
-    let rows = session.ask("SHOW CLIENTS").await?;
-    let clients: Vec<Seen> = rows.iter().filter_map(seen).collect();
-    let quota = quota(clients.len(), left);
-    for client in clients.iter().filter(|client| client.idle).take(quota) {
-        // It may have left, or begun something, since; the latter within a millisecond.
-        let _ = session.ask(&format!("KILL_CLIENT {}", client.id)).await;
+    let mut idle_looks: BTreeMap<u64, u32> = BTreeMap::new();
+    let mut gone: usize = 0;
+    while begun.elapsed() < LET_GO {
+        let clients = look(&session).await?;
+        if clients.is_empty() {
+            return Ok(());
+        }
+        let mut allowed = allowed(clients.len() + gone, begun.elapsed()).saturating_sub(gone);
+        idle_looks.retain(|id, _| clients.iter().any(|client| client.id == *id));
+        for client in &clients {
+            let before = idle_looks
+                .insert(client.id, if client.idle { idle_looks.get(&client.id).map_or(1, |n| n + 1) } else { 0 });
+            if allowed > 0 && client.idle && is_moment(before) {
+                allowed -= 1;
+                gone += 1;
+                // It may have left since.
+                let _ = session.ask(&format!("KILL_CLIENT {}", client.id)).await;
+            }
+        }
+        sleep(PAUSE).await;
     }
-    Ok(clients.len())
+    Ok(())
 }
 
-/// How many to let go in a round so that all are gone a second before the end.
-fn quota(clients: usize, left: Duration) -> usize {
-    let rounds = left.saturating_sub(Duration::from_secs(1)).as_millis() / ROUND.as_millis();
-    clients.div_ceil(usize::try_from(rounds).unwrap_or(1).max(1))
+/// Whether an idle client may be let go, by how many looks it had been idle before: it has just had its answer,
+/// or it has been calm for long.
+fn is_moment(idle_before: Option<u32>) -> bool {
+    idle_before.is_some_and(|looks| looks == 0 || looks >= CALM_LOOKS)
+}
+
+/// How many of all clients may be gone by now, so that all are a second before the end.
+fn allowed(clients: usize, elapsed: Duration) -> usize {
+    let share = elapsed.as_secs_f64() / (LET_GO - Duration::from_secs(1)).as_secs_f64();
+    (clients as f64 * share).ceil() as usize
+}
+
+async fn look(session: &Session) -> Result<Vec<Seen>, ConsoleError> {
+    Ok(session.ask("SHOW CLIENTS").await?.iter().filter_map(seen).collect())
 }
 
 struct Seen {
@@ -83,10 +111,17 @@ mod tests {
     }
 
     #[test]
+    fn a_client_is_let_go_after_an_answer_or_when_calm() {
+        assert!(is_moment(Some(0)));
+        assert!(is_moment(Some(CALM_LOOKS)));
+        assert!(!is_moment(Some(1)));
+        assert!(!is_moment(None));
+    }
+
+    #[test]
     fn clients_are_let_go_evenly_and_all_before_the_end() {
-        assert_eq!(quota(45, LET_GO), 1);
-        assert_eq!(quota(450, LET_GO), 10);
-        assert_eq!(quota(450, Duration::from_millis(500)), 450);
-        assert_eq!(quota(0, LET_GO), 0);
+        assert_eq!(allowed(450, Duration::ZERO), 0);
+        assert_eq!(allowed(450, Duration::from_millis(2250)), 225);
+        assert!(allowed(450, Duration::from_millis(4500)) >= 450);
     }
 }

@@ -12,9 +12,18 @@ use super::http::{Authorization, request};
 
 const PORT: u16 = 8432;
 
+/// What is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Writes and reads.
+    All,
+    /// Reads alone.
+    Reads,
+}
+
 /// Pauses all pools for at most some seconds. How many have nothing running any more.
-pub async fn pause(pools: &[IpAddr], token: &str, seconds: u64) -> usize {
-    let body = json!({ "seconds": seconds });
+pub async fn pause(pools: &[IpAddr], token: &str, seconds: u64, scope: Scope) -> usize {
+    let body = json!({ "seconds": seconds, "reads_only": scope == Scope::Reads });
     // The agent waits for running transactions for a quarter of the time.
     let limit = Duration::from_secs(seconds / 4 + 3);
     let ask =

@@ -1,4 +1,4 @@
-//! The database: members of PostgreSQL under Patroni, which alone decides who is primary.
+//! The database: members of `PostgreSQL` under Patroni, which alone decides who is primary.
 //!
 //! Must never restart a member by itself (`OnDelete`: the engine does it behind a switchover), and
 //! must never make a failover depend on anything that the operator writes.

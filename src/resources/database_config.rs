@@ -106,7 +106,9 @@ pub fn static_file(context: &Context<'_>) -> Value {
             "follower_label_value": "replica",
             "standby_leader_label_value": "primary",
         },
-        "restapi": {"listen": "0.0.0.0:8008"},
+        // All routers and the kubelet ask at once. With the default of 5 the kernel refuses to queue them when Patroni
+        // stalls, and a stalled Patroni looks like a lost node: a living primary was cut off after 7 s instead of 15.
+        "restapi": {"listen": "0.0.0.0:8008", "request_queue_size": 256},
         "postgresql": {
             "listen": "*:5432",
             "bin_dir": "/usr/lib/postgresql/17/bin",
@@ -155,8 +157,8 @@ pub fn file(context: &Context<'_>, settings: &DatabaseSettings, members: u32) ->
         ],
         "post_init": "/usr/local/bin/post-init",
     });
-    // Strings, numbers and lists under string keys always serialise.
-    serde_yaml::to_string(&whole).unwrap_or_default()
+    // JSON, which is YAML in which every string has quotes: Patroni reads YAML 1.1, where a bare `on` is a boolean.
+    format!("{whole:#}\n")
 }
 
 fn without_nulls(value: Value) -> Value {

@@ -1,4 +1,4 @@
-//! The pod of a database member: PostgreSQL under Patroni, and the agent that tells the routers how far behind it is.
+//! The pod of a database member: `PostgreSQL` under Patroni, and the agent that tells the routers how far behind it is.
 //!
 //! Must never depend on how many members there are: growing would otherwise restart the running ones.
 

@@ -86,7 +86,10 @@ pub fn router(context: &Context<'_>, settings: &PoolSettings, slots: u32) -> Str
         let name = names::database_member(&app.name, ordinal);
         format!("server {name} {name}.{}.svc.{}:5432 check", app.namespace, context.environment.cluster_domain)
     };
-    let lines = |suffix: &str| -> String { (0..slots).map(|n| format!("  {}{suffix}\n", address(n))).collect() };
+    let lines = |suffix: &str| {
+        let lines: Vec<String> = (0..slots).map(|ordinal| format!("  {}{suffix}\n", address(ordinal))).collect();
+        lines.concat()
+    };
     let write = lines("");
     let read = lines(" agent-check agent-port 8009 agent-inter 1s");
     // Direct sessions and the pool's server connections, each in and out, and checks.
@@ -143,11 +146,13 @@ frontend read
   use_backend write if {{ nbsrv(read) eq 0 }}
   default_backend read
 
+# Patroni answers 200 from the moment the lock is its own; only the role tells that the promotion is over.
 backend write
   option httpchk
   http-check connect port 8008
-  http-check send meth OPTIONS uri /primary ver HTTP/1.0
+  http-check send meth GET uri /primary ver HTTP/1.0
   http-check expect status 200
+  http-check expect string '\"role\": \"primary\"'
 {write}
 # The lag agent says down for a replica over maxLag; one that does not answer changes nothing.
 backend read

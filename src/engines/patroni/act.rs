@@ -15,14 +15,17 @@ use super::decide::{How, Step, Wanted, next_step};
 use super::observe::{ANSWER, PORT, member};
 use super::state::{DatabaseState, Member, Report, Role};
 use crate::domain::ValidApp;
+use crate::engines::EngineError;
 use crate::engines::http::{Authorization, request};
-use crate::engines::{EngineError, pool_agent};
+use crate::engines::pool_agent::{self, Scope};
 use crate::resources::{Credentials, names};
 
 /// For a switchover, or a restart that Patroni makes.
 const CHANGE: Duration = Duration::from_secs(30);
 /// Pause around a switchover; measured are 2 to 4 s.
 const SWITCHOVER_PAUSE_SECONDS: u64 = 20;
+/// Pause of reads while a replica begins to stop.
+const REPLICA_PAUSE_SECONDS: u64 = 8;
 /// Pause around the restart of the only member: the longest there is.
 const RESTART_PAUSE_SECONDS: u64 = 30;
 
@@ -51,7 +54,7 @@ pub async fn converge(
             waiting(format!("the new pod of {name}"))
         }
         Step::RestartReplica(name, how) => {
-            actor.restart(&name, how).await?;
+            actor.restart_replica(&name, how).await?;
             waiting(format!("{name} to follow again after its restart"))
         }
         Step::RestartSole(name, how) => {
@@ -112,10 +115,18 @@ impl Actor<'_> {
         }
     }
 
+    /// Reads wait until the routers have seen that the replica is going, which the agent's resume allows for.
+    async fn restart_replica(&self, name: &str, how: How) -> Result<(), EngineError> {
+        pool_agent::pause(&self.state.pools, self.token(), REPLICA_PAUSE_SECONDS, Scope::Reads).await;
+        let result = self.restart(name, how).await;
+        pool_agent::resume(&self.state.pools, self.token()).await;
+        result
+    }
+
     /// Clients wait in the pool meanwhile; after the pause the router goes on holding them.
     async fn restart_sole(&self, name: &str, how: How) -> Result<(), EngineError> {
         let begun = Instant::now();
-        pool_agent::pause(&self.state.pools, self.token(), RESTART_PAUSE_SECONDS).await;
+        pool_agent::pause(&self.state.pools, self.token(), RESTART_PAUSE_SECONDS, Scope::All).await;
         let result = self.restart(name, how).await;
         if result.is_ok() && how == How::NewPod {
             let old = self.member(name).map(|member| member.uid.clone()).unwrap_or_default();
@@ -137,7 +148,7 @@ impl Actor<'_> {
     }
 
     async fn switchover(&self, leader: &str, candidate: &str) -> Result<(), EngineError> {
-        let paused = pool_agent::pause(&self.state.pools, self.token(), SWITCHOVER_PAUSE_SECONDS).await;
+        let paused = pool_agent::pause(&self.state.pools, self.token(), SWITCHOVER_PAUSE_SECONDS, Scope::All).await;
         tracing::info!(leader, candidate, paused, pools = self.state.pools.len(), "switchover");
         let body = json!({ "leader": leader, "candidate": candidate });
         let result = self.ask(leader, Method::POST, "/switchover", &body, CHANGE).await;

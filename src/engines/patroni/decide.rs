@@ -32,7 +32,7 @@ impl<'a> Wanted<'a> {
 pub enum How {
     /// Its pod is deleted, and made anew by the newest template.
     NewPod,
-    /// Patroni restarts PostgreSQL in the same pod.
+    /// Patroni restarts `PostgreSQL` in the same pod.
     InPlace,
 }
 
@@ -127,10 +127,10 @@ fn unhealthy(state: &DatabaseState, leader: &Member, primary: &Report) -> Option
 /// Every member is well when this is asked.
 fn roll(state: &DatabaseState, leader: &Member, primary: &Report) -> Step {
     let how = |member: &Member| {
-        if member.revision != state.update_revision {
-            Some(How::NewPod)
-        } else {
+        if member.revision == state.update_revision {
             member.report.is_some_and(|report| report.pending_restart).then_some(How::InPlace)
+        } else {
+            Some(How::NewPod)
         }
     };
     // The standby that commits wait for comes last of the replicas: each of its restarts moves that role.
@@ -154,7 +154,7 @@ fn roll(state: &DatabaseState, leader: &Member, primary: &Report) -> Step {
     }
 }
 
-/// Members that the StatefulSet may ask for now. Members are added at once; none is taken away: what a member
+/// Members that the `StatefulSet` may ask for now. Members are added at once; none is taken away: what a member
 /// holds alone is not proven to be elsewhere, so a smaller plan keeps the size (and its reason is told).
 #[must_use]
 pub fn safe_members(state: &DatabaseState, planned: u32) -> (u32, Option<String>) {

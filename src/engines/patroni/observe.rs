@@ -1,4 +1,4 @@
-//! Reads the facts: the StatefulSet, its pods, what each member's Patroni says, and where the pools are.
+//! Reads the facts: the `StatefulSet`, its pods, what each member's Patroni says, and where the pools are.
 //!
 //! Writes nothing. A member that does not answer within two seconds has no report; that is no error.
 

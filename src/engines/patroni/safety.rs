@@ -44,16 +44,12 @@ pub fn safety(state: &DatabaseState, wanted: &Wanted<'_>) -> Safety {
     if state.primary().is_none() {
         return say(Truth::Unknown, "NoPrimary", "no member is primary; nothing is acknowledged meanwhile".to_owned());
     }
-    match state.synchronous_standby() {
-        Some(standby) => {
-            let message = format!("every acknowledged write is on the primary and on {}", standby.name);
-            say(Truth::True, "Synchronous", message)
-        }
-        None => {
-            let message = "no synchronous standby: writes wait until a replica follows again".to_owned();
-            say(Truth::False, "NoSynchronousStandby", message)
-        }
+    if let Some(standby) = state.synchronous_standby() {
+        let message = format!("every acknowledged write is on the primary and on {}", standby.name);
+        return say(Truth::True, "Synchronous", message);
     }
+    let message = "no synchronous standby: writes wait until a replica follows again".to_owned();
+    say(Truth::False, "NoSynchronousStandby", message)
 }
 
 /// Whether the database can serve: it has a primary, and with synchronous replication a standby.

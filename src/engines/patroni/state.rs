@@ -10,9 +10,9 @@ pub(super) const CAUGHT_UP_BYTES: u64 = 16 << 20;
 /// The facts of one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DatabaseState {
-    /// Whether the StatefulSet's controller has seen its newest generation.
+    /// Whether the `StatefulSet`'s controller has seen its newest generation.
     pub settled: bool,
-    /// Members that the StatefulSet asks for.
+    /// Members that the `StatefulSet` asks for.
     pub replicas: u32,
     /// Revision that pods should have.
     pub update_revision: String,
@@ -57,11 +57,12 @@ pub enum Role {
 }
 
 /// What a member's Patroni says.
+#[allow(clippy::struct_excessive_bools)] // independent facts, as Patroni names them
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Its role.
     pub role: Role,
-    /// Whether PostgreSQL runs and takes connections.
+    /// Whether `PostgreSQL` runs and takes connections.
     pub running: bool,
     /// Whether it streams from the primary.
     pub streaming: bool,
