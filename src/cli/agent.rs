@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::CliError;
 use crate::agent::{block_on, lag, pool};
 use crate::domain::Millis;
 
@@ -57,16 +58,17 @@ fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// When its port cannot be had.
-pub fn run(args: AgentArgs) -> anyhow::Result<()> {
+pub fn run(args: AgentArgs) -> Result<(), CliError> {
+    tracing_subscriber::fmt().json().init();
     // Of both address families, as the pod has them.
     let everywhere = |port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
     match args.job {
         Job::Lag { max_lag, port, socket, password } => {
-            block_on(lag::run(lag::Settings { max_lag, listen: everywhere(port), socket, password }))?;
+            block_on(lag::run(lag::Settings { max_lag, listen: everywhere(port), socket, password }))
         }
         Job::Pool { port, socket, token } => {
-            block_on(pool::run(pool::Settings { listen: everywhere(port), socket, token }))?;
+            block_on(pool::run(pool::Settings { listen: everywhere(port), socket, token }))
         }
     }
-    Ok(())
+    .map_err(|error| CliError::Usage(error.to_string()))
 }

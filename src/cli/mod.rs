@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 a spec that cannot be met, 2 bad usage. Nothing here decides a size.
 
+mod agent;
 mod completions;
 pub mod crd;
 mod explain;
@@ -41,6 +42,9 @@ enum Command {
     Crd,
     /// Runs the operator
     Run(run::Args),
+    /// Runs a sidecar's small job; pods call it
+    #[command(hide = true)]
+    Agent(agent::AgentArgs),
     /// Prints a completion script for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -71,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Crd => crd::run(),
         Command::Run(args) => run::run(&args).map_err(|error| CliError::Operator(format!("{error:#}"))),
+        Command::Agent(args) => agent::run(args),
         Command::Completions(args) => completions::run(&args),
     };
     match result {
