@@ -10,7 +10,7 @@ use crate::api::crd::crd;
 /// # Errors
 /// When it cannot be written as YAML.
 pub fn text() -> Result<String, CliError> {
-    serde_yaml::to_string(&crd()).map_err(|error| CliError::Usage(format!("cannot write the CRD: {error}")))
+    super::yaml::to_string(&crd()).map_err(|error| CliError::Usage(format!("cannot write the CRD: {error}")))
 }
 
 pub(super) fn run() -> Result<(), CliError> {

@@ -10,6 +10,7 @@ pub mod input;
 mod plan;
 mod render;
 pub mod run;
+pub mod yaml;
 
 use std::process::ExitCode;
 

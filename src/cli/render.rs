@@ -152,7 +152,7 @@ fn document(mut object: DesiredObject) -> Result<String, CliError> {
         comment = format!("# {replicas} pods to begin with; afterwards the number is its autoscaler's.\n");
         object.object["spec"]["replicas"] = replicas.into();
     }
-    let text = serde_yaml::to_string(&object.object).map_err(std::io::Error::other)?;
+    let text = super::yaml::to_string(&object.object).map_err(std::io::Error::other)?;
     Ok(format!("---\n{comment}{text}"))
 }
 
