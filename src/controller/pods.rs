@@ -171,7 +171,9 @@ impl PodView {
             let waiting = container.state.waiting.as_ref()?;
             let reason =
                 waiting.reason.as_deref().filter(|r| !matches!(*r, "ContainerCreating" | "PodInitializing"))?;
-            Some(format!("container {}: {reason} {}", container.name, waiting.message.as_deref().unwrap_or_default()))
+            // The message of a back-off counts seconds; a status must not change with time alone.
+            let message = waiting.message.as_deref().filter(|_| !reason.ends_with("BackOff")).unwrap_or_default();
+            Some(format!("container {}: {reason} {message}", container.name).trim_end().to_owned())
         })
     }
 

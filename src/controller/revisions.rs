@@ -5,12 +5,14 @@
 //! survive a restart. A revision's data never changes; only its number and marks do.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
-use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::core::Request;
+use kube::{Resource, ResourceExt};
 use serde_json::json;
 use strum::IntoStaticStr;
 
@@ -142,8 +144,7 @@ pub async fn record(
         api.patch(&name, &params(), &Patch::Merge(&patch)).await.map_err(failed)?
     } else {
         let object = object(observed, &name, number, &plan, policy)?;
-        let post = PostParams { field_manager: Some(labels::FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        match api.create(&post, &object).await {
+        match create(ctx, observed, &object).await {
             Ok(stored) => stored,
             Err(error) if is_conflict(&error) => return Err(RevisionError::ForeignRevision(name)),
             Err(error) => return Err(failed(error)),
@@ -153,6 +154,34 @@ pub async fn record(
     observed.revisions.0.extend(Revision::read(stored));
     ctx.metrics.applied("ControllerRevision");
     Ok(true)
+}
+
+/// Creates a revision with its text as Go writes it: the server compares the bytes of `data` when
+/// a mark is changed later, and would take its own way of writing `<`, `>` and `&` for a change.
+async fn create(
+    ctx: &Context,
+    observed: &Observed,
+    object: &ControllerRevision,
+) -> Result<ControllerRevision, kube::Error> {
+    let text = serde_json::to_string(object).map_err(kube::Error::SerdeError)?;
+    let params = PostParams { field_manager: Some(labels::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let url = ControllerRevision::url_path(&(), Some(&observed.namespace));
+    let request = Request::new(url).create(&params, as_go_writes(&text).into_bytes());
+    ctx.client.request(request.map_err(kube::Error::BuildRequest)?).await
+}
+
+/// JSON with the characters escaped that Go's encoder escapes; they occur only inside of strings.
+fn as_go_writes(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match letter {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                let _ = write!(text, "\\u{:04x}", u32::from(letter));
+            }
+            other => text.push(other),
+        }
+    }
+    text
 }
 
 fn object(
@@ -221,4 +250,17 @@ pub async fn prune(ctx: &Context, observed: &Observed) -> Result<(), RevisionErr
 
 fn params() -> PatchParams {
     PatchParams { field_manager: Some(labels::FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_go_escapes_are_escaped_and_mean_the_same() {
+        let value = json!({"args": ["a < b && c > d"]});
+        let text = as_go_writes(&value.to_string());
+        assert_eq!(text, r#"{"args":["a \u003c b \u0026\u0026 c \u003e d"]}"#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
 }
