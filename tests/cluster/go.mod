@@ -4,6 +4,7 @@ go 1.26.4
 
 require (
 	github.com/spf13/cobra v1.10.2
+	k8s.io/apimachinery v0.37.1
 	k8s.io/component-base v0.36.2
 	k8s.io/kubernetes v1.35.4
 )
@@ -188,7 +189,6 @@ require (
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
 	k8s.io/api v0.37.1 // indirect
 	k8s.io/apiextensions-apiserver v0.35.4 // indirect
-	k8s.io/apimachinery v0.37.1 // indirect
 	k8s.io/apiserver v0.36.2 // indirect
 	k8s.io/client-go v0.37.1 // indirect
 	k8s.io/cloud-provider v0.35.4 // indirect

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Proves the local cluster: pages through the ingress, DNS, volumes that follow
-# their pods, metrics, faults, the audit log, two clusters side by side, and
+# their pods and grow, metrics, faults, the audit log, two clusters side by side, and
 # ROUNDS times (10 unless set; CI sets 3) up and down with nothing left behind.
 set -eu
 cd "$(dirname "$(readlink -f "$0")")"
@@ -43,9 +43,15 @@ page() { curl -sf --noproxy '*' --max-time 3 -H "Host: hello.example" "http://12
 secure_page() { curl -skf --noproxy '*' --max-time 3 -H "Host: hello.example" "https://127.0.0.1:$((18443 + OFFSET))/"; }
 node_ready() { [ "$(kubectl get node "$KINS_NAME-$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = "$2" ]; }
 answering_pods() { for _ in $(seq 30); do page; done | sort -u | wc -l; }
-volume_pod() { # NAME NODE ARGS
+volume_pod() { # NAME NODE ARGS [PHASE]: waits until it has ended, unless another phase is named
   sed -e "s/NAME/$1/; s/NODE/$KINS_NAME-$2/" -e "s#ARGS#$3#" test/volume-pod.yaml | kubectl apply -f - &&
-    kubectl wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$1" --timeout=60s
+    kubectl wait --for=jsonpath='{.status.phase}'="${4:-Succeeded}" "pod/$1" --timeout=60s
+}
+ask_for() { kubectl patch pvc data --type merge -p "{\"spec\":{\"resources\":{\"requests\":{\"storage\":\"$1\"}}}}"; }
+has_size() { # the volume and the claim, which shows no sign of resizing any more
+  local of; of=$(kubectl get pvc data -o jsonpath='{.spec.volumeName}')
+  [ "$(kubectl get pvc data -o jsonpath='{.status.capacity.storage}{.status.conditions}{.status.allocatedResources}')" = "$1" ] &&
+    [ "$(kubectl get pv "$of" -o jsonpath='{.spec.capacity.storage}')" = "$1" ]
 }
 nothing_left() { # other clusters may be up beside this test
   local left
@@ -108,6 +114,14 @@ quiet volume_pod reader worker3 '[read, /data/file]'
 [ "$(kubectl logs reader)" = "kept words" ]
 quiet kubectl delete pod reader --now; passed
 
+begin "a bound claim grows, and its running pod keeps its data"
+quiet volume_pod keeper worker '[serve, ":8080"]' Running
+quiet ask_for 200Mi
+eventually 10 has_size 200Mi
+[ "$(kubectl exec keeper -- /probe read /data/file)" = "kept words" ]
+quiet kubectl exec keeper -- /probe write /data/more "more words"
+[ "$(kubectl get pod keeper -o jsonpath='{.status.containerStatuses[0].restartCount}')" = 0 ]; passed
+
 begin "metrics"
 eventually 60 kubectl top nodes
 eventually 60 kubectl top pods; passed
@@ -135,6 +149,12 @@ sleep 2
 if kubectl get --raw /readyz >/dev/null 2>&1; then exit 1; fi
 quiet "$kins" svc start control-plane apiserver
 eventually 40 kubectl get --raw /readyz; passed
+
+begin "claims still grow after the API server was away, in running pods"
+quiet ask_for 300Mi
+eventually 10 has_size 300Mi
+[ "$(kubectl exec keeper -- /probe read /data/more)" = "more words" ]
+quiet kubectl delete pod keeper --now; passed
 
 begin "up mends a stopped node and a stopped service"
 "$kins" node stop worker

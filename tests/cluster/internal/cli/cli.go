@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"scaledapp.dev/kins/internal/expander"
 	"scaledapp.dev/kins/internal/nodeinit"
 	"scaledapp.dev/kins/internal/proxy"
 	"scaledapp.dev/kins/internal/spawn"
@@ -50,7 +51,8 @@ func Run(args []string) int {
 
 // stages are processes of a cluster, not commands for people.
 var stages = map[string]func([]string) error{
-	"proxy": proxy.Run,
+	"proxy":          proxy.Run,
+	"expand-volumes": expander.Run,
 	"node-init": func(args []string) error {
 		if len(args) != 1 {
 			return usageError{fmt.Errorf("one argument is needed: the node's file")}

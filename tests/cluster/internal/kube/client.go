@@ -1,8 +1,9 @@
 // Package kube asks an API server simple questions with the identity of a
-// kubeconfig. It reads; changes go through kubectl.
+// kubeconfig. Beside a patch it only reads; manifests go through kubectl.
 package kube
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -62,6 +63,9 @@ func New(kubeconfig string) (*Client, error) {
 	}}, nil
 }
 
+// At asks the server at this URL through a client that is made already.
+func At(server string, client *http.Client) *Client { return &Client{server: server, http: client} }
+
 // Ready is true when the API server says so.
 func (c *Client) Ready() bool {
 	_, err := c.get("/readyz")
@@ -82,7 +86,7 @@ func (c *Client) NotReady(wanted map[string]time.Time) ([]string, error) {
 			} `json:"status"`
 		} `json:"items"`
 	}
-	if err := c.read("/api/v1/nodes", &nodes); err != nil {
+	if err := c.Read("/api/v1/nodes", &nodes); err != nil {
 		return nil, err
 	}
 	ready := map[string]bool{}
@@ -115,7 +119,7 @@ func (c *Client) Available(namespace, deployment string) (bool, error) {
 			Conditions         []condition `json:"conditions"`
 		} `json:"status"`
 	}
-	if err := c.read(fmt.Sprintf("/apis/apps/v1/namespaces/%s/deployments/%s", namespace, deployment), &d); err != nil {
+	if err := c.Read(fmt.Sprintf("/apis/apps/v1/namespaces/%s/deployments/%s", namespace, deployment), &d); err != nil {
 		return false, err
 	}
 	return d.Status.ObservedGeneration >= d.Metadata.Generation && holds(d.Status.Conditions, "Available"), nil
@@ -136,7 +140,8 @@ func holds(conditions []condition, kind string) bool {
 	return false
 }
 
-func (c *Client) read(path string, into any) error {
+// Read decodes what the API server has at the path.
+func (c *Client) Read(path string, into any) error {
 	data, err := c.get(path)
 	if err != nil {
 		return err
@@ -144,8 +149,31 @@ func (c *Client) read(path string, into any) error {
 	return json.Unmarshal(data, into)
 }
 
+// Patch merges the value into the object at the path.
+func (c *Client) Patch(path string, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequest(http.MethodPatch, c.server+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/merge-patch+json")
+	_, err = c.do(request)
+	return err
+}
+
 func (c *Client) get(path string) ([]byte, error) {
-	response, err := c.http.Get(c.server + path)
+	request, err := http.NewRequest(http.MethodGet, c.server+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.do(request)
+}
+
+func (c *Client) do(request *http.Request) ([]byte, error) {
+	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +183,7 @@ func (c *Client) get(path string) ([]byte, error) {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", path, response.Status)
+		return nil, fmt.Errorf("%s: %s", request.URL.Path, response.Status)
 	}
 	return data, nil
 }

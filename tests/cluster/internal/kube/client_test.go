@@ -18,7 +18,7 @@ func TestAnOldReportOfAKubeletDoesNotMakeItsNodeReady(t *testing.T) {
 			"old", "True", before, "new", "True", after, "bad", "False", after, "running", "True", before)
 	}))
 	defer server.Close()
-	client := &Client{server: server.URL, http: server.Client()}
+	client := At(server.URL, server.Client())
 	missing, err := client.NotReady(map[string]time.Time{"old": started, "new": started, "bad": started, "running": {}, "absent": {}})
 	if want := []string{"absent", "bad", "old"}; err != nil || !reflect.DeepEqual(missing, want) {
 		t.Errorf("%v %v", missing, err)

@@ -15,6 +15,7 @@ func controlPlane(c plan.Cluster, n plan.Node) []Service {
 		{Name: Scheduler, After: APIReady, Command: kins("kube-scheduler",
 			"--kubeconfig", pkiFile(pki.Scheduler+".conf"), "--authentication-kubeconfig", pkiFile(pki.Scheduler+".conf"),
 			"--authorization-kubeconfig", pkiFile(pki.Scheduler+".conf"), "--bind-address=127.0.0.1", "--leader-elect=false")},
+		{Name: Expander, Command: kins("expand-volumes", pkiFile(pki.Manager+".conf")), After: APIReady},
 	}
 }
 

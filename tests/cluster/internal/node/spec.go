@@ -31,6 +31,7 @@ const (
 	APIServer  = "apiserver"
 	Manager    = "controller-manager"
 	Scheduler  = "scheduler"
+	Expander   = "volume-expander"
 	Containerd = "containerd"
 	Kubelet    = "kubelet"
 	KubeProxy  = "kube-proxy"
