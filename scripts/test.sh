@@ -25,6 +25,7 @@ run() {
 
 phase_check() {
   run format cargo fmt --all --check
+  run generated bash -c 'scripts/generate.sh && git diff --exit-code --stat -- crds charts manifests docs'
   run format-shop cargo fmt --all --check --manifest-path examples/shop/Cargo.toml
   run clippy cargo clippy --quiet --locked --all-targets -- -D warnings
   run clippy-e2e cargo clippy --quiet --locked --test e2e --test control_plane -- -D warnings
@@ -53,6 +54,8 @@ phase_e2e() {
   export KINS_NAME=$TEST_CLUSTER
   images/build.sh build
   cargo build --quiet --release --locked --manifest-path examples/shop/Cargo.toml
+  # What an interrupted run left is not what is tested.
+  "$kins" down 2>/dev/null || true
   "$kins" up --config kind-config.yaml --port-offset 100
   export KUBECONFIG
   KUBECONFIG=$("$kins" kubeconfig)

@@ -63,8 +63,8 @@ async fn fault_a_deleted_primary_needs_no_operator() {
 /// Sends a signal to Patroni's own process in a member; PostgreSQL beside it runs on.
 fn signal_patroni(world: &World, pod: &str, signal: &str) {
     let script = format!(
-        r#"found=; for p in /proc/[0-9]*; do read -r -d '' exe < $p/cmdline || true; line=$(tr '\0' ' ' < $p/cmdline); \
-        case "$exe$line" in *python*patroni*) kill -{signal} ${{p#/proc/}} && found=yes;; esac; done; [ "$found" ]"#
+        r#"found=; for p in /proc/[0-9]*; do read -r -d '' exe < "$p/cmdline" || true; \
+        case "$exe" in */python3*) kill -{signal} "${{p#/proc/}}" && found=yes;; esac; done; [ "$found" ]"#
     );
     world.kubectl(&["exec", pod, "-c", "postgres", "--", "bash", "-c", &script]);
 }
