@@ -3,7 +3,7 @@
 mod common;
 
 use common::{app, golden, plain, planned, planned_after, recorded, sample, valid};
-use scaledapp::api::{ChangeClass, ChangePolicy, Changes, ScaledApp, Trigger};
+use scaledapp::api::{ChangeClass, ChangePolicy, Changes, DatabasePin, ScaledApp, Trigger};
 use scaledapp::domain::{Bytes, Environment};
 use scaledapp::planner::{
     Catalogue, FindingKind, Plan, RecordedPlan, Rung, Severity, Tier, TierSettings, changes, effective, plan,
@@ -189,6 +189,7 @@ fn up_and_down_the_ladder_keeps_the_database() {
     let small = step(&mut text, "10,000 users, approved", &approved, Some(&down));
     assert!(database(&small).per_replica.cpu < database(&higher).per_replica.cpu);
     assert_eq!(database(&small).per_replica.storage, database(&higher).per_replica.storage);
+    assert_eq!(database(&small).replicas, database(&higher).replicas, "members are never taken away");
     assert_eq!(planned_after(&approved, Some(&small)).proposed, None);
     golden("plans/shop-up-and-down.txt", &text);
 }
@@ -214,11 +215,46 @@ fn automatic_shrinks_by_itself_but_never_destroys() {
     let small = planned_after(&automatic, Some(&record));
     assert!(small.tier(Tier::Database).unwrap().per_replica.cpu < high.tier(Tier::Database).unwrap().per_replica.cpu);
     assert_eq!(small.proposed, None);
+    assert_eq!(small.tier(Tier::Database).unwrap().replicas, high.tier(Tier::Database).unwrap().replicas);
     automatic.spec.database = None;
     automatic.spec.migrations = None;
     let kept = planned_after(&automatic, Some(&record));
     assert_eq!(kept.proposed.unwrap().changes[0].class, ChangeClass::Destructive);
     assert!(kept.tiers.iter().any(|tier| tier.tier == Tier::Database));
+}
+
+#[test]
+fn members_are_not_taken_away_even_if_the_owner_pins_fewer() {
+    let first = planned(&shop(10_000));
+    let record = recorded(&shop(10_000), &first, None);
+    for policy in [ChangePolicy::Guarded, ChangePolicy::Automatic] {
+        let mut single = shop(10_000);
+        single.spec.database.as_mut().unwrap().pin = Some(DatabasePin { members: Some(1), ..DatabasePin::default() });
+        single.spec.changes = Some(Changes { policy: Some(policy), ..Changes::default() });
+        let mut kept = planned_after(&single, Some(&record));
+        if let Some(proposal) = kept.proposed.clone() {
+            assert!(!proposal.changes.iter().any(|change| change.reason.starts_with("Members")), "{proposal:?}");
+            single.spec.changes = Some(Changes { approved: Some(proposal.hash), ..Changes::default() });
+            kept = planned_after(&single, Some(&record));
+        }
+        let database = kept.tier(Tier::Database).unwrap();
+        let TierSettings::Database(settings) = &database.settings else { panic!() };
+        assert_eq!((database.replicas.max, settings.synchronous), (3, true));
+        assert_eq!(recorded(&single, &kept, Some(&record)).tier(Tier::Database, "database").unwrap().replicas.max, 3);
+        let finding = kept.findings.iter().find(|finding| finding.kind == FindingKind::MembersKept).unwrap();
+        assert_eq!((finding.severity, finding.field.as_str()), (Severity::Warning, "spec.database.pin.members"));
+    }
+}
+
+#[test]
+fn members_that_no_plan_remembers_are_planned_as_they_are() {
+    let mut app = valid(&sample("hello"));
+    app.database.as_mut().unwrap().present = 3;
+    let found = plan(&app, &Catalogue::builtin(), &Environment::default(), None);
+    let database = found.tier(Tier::Database).unwrap();
+    let TierSettings::Database(settings) = &database.settings else { panic!() };
+    assert_eq!((database.replicas.min, settings.synchronous), (3, true));
+    assert!(found.findings.iter().any(|finding| finding.kind == FindingKind::MembersKept));
 }
 
 #[test]
@@ -231,6 +267,7 @@ fn a_removed_database_stays_until_its_end_is_approved() {
     let kept = planned_after(&without, Some(&record));
     let proposal = kept.proposed.clone().unwrap();
     assert_eq!(kept.tier(Tier::Database).unwrap().replicas.max, 3);
+    assert!(proposal.changes[0].reason.contains("volumes and passwords would stay"), "{proposal:?}");
     assert!(effective(&valid(&without), &kept, Some(&record)).database.is_some());
     // Recorded and planned again, it still waits for the same approval.
     let again = recorded(&without, &kept, Some(&record));

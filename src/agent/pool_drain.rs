@@ -70,7 +70,7 @@ fn is_moment(idle_before: Option<u32>) -> bool {
 
 /// How many of all clients may be gone by now, so that all are a second before the end.
 fn allowed(clients: usize, elapsed: Duration) -> usize {
-    let share = elapsed.as_secs_f64() / (LET_GO - Duration::from_secs(1)).as_secs_f64();
+    let share = elapsed.as_secs_f64() / LET_GO.saturating_sub(Duration::from_secs(1)).as_secs_f64();
     (clients as f64 * share).ceil() as usize
 }
 

@@ -4,18 +4,21 @@
 //! turns silence into waiting. Nothing here elects or promotes.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use strum::IntoStaticStr;
 
 use crate::engines::EngineError;
 use crate::engines::patroni::{self, DatabaseState, Outcome, Step, Truth, Wanted};
-use crate::planner::{Plan, Tier, TierSettings};
+use crate::planner::{Finding, FindingKind, Plan, Replicas, Severity, Tier, TierSettings};
 use crate::resources::Credentials;
 
+use super::children::number;
 use super::conditions::{DatabaseFacts, Safety};
 use super::context::Context;
 use super::decide::Accepted;
 use super::error::{Class, Staged, class_of};
 use super::observe::Observed;
+use super::ownership::{self, Owner};
 use super::window;
 
 /// Errors of the database's stage.
@@ -27,6 +30,9 @@ pub enum DatabaseError {
     /// A restart waits for the owner's window.
     #[error("a restart of the database waits for the window of spec.changes")]
     WindowClosed,
+    /// There are more members than are asked for, and none is taken away.
+    #[error("{0}")]
+    MembersKept(String),
     /// A member or the API server did not answer as it should.
     #[error("the database could not be changed: {0}")]
     EngineFailed(#[from] EngineError),
@@ -40,6 +46,7 @@ impl Staged for DatabaseError {
     fn class(&self) -> Class {
         match self {
             Self::DatabaseChanging(_) | Self::WindowClosed => Class::Waiting,
+            Self::MembersKept(_) => Class::Permanent,
             Self::EngineFailed(EngineError::Kube(source)) => class_of(source),
             Self::EngineFailed(_) => Class::Transient,
         }
@@ -103,7 +110,7 @@ pub fn facts(plan: &Plan, state: Option<&DatabaseState>, observed: &Observed) ->
         let safety = patroni::safety(state, &wanted);
         return Some(DatabaseFacts {
             serves: patroni::is_ready(state),
-            summary: Some(patroni::summary(state)),
+            summary: Some(join(patroni::summary(state), kept_by_plan(plan))),
             safety: Safety { status: truth(safety.status), reason: safety.reason, message: safety.message },
         });
     }
@@ -114,6 +121,63 @@ pub fn facts(plan: &Plan, state: Option<&DatabaseState>, observed: &Observed) ->
     let serves = leader.is_some() && (standby || !wanted.synchronous);
     let message = "no member of the database answers the operator".to_owned();
     Some(DatabaseFacts { serves, summary: None, safety: Safety { status: None, reason: "NotObserved", message } })
+}
+
+/// Whether the database's `StatefulSet` is there and ours.
+#[must_use]
+pub fn is_installed(observed: &Observed) -> bool {
+    installed(observed).is_some()
+}
+
+/// Members that hold data, whatever plans remember: of the `StatefulSet`; without one, of the volumes that nobody
+/// owns, since a set that comes back without its last members leaves out what only they may hold.
+#[must_use]
+pub fn present(observed: &Observed) -> u32 {
+    let prefix = format!("data-{}-database-", observed.name);
+    let ordinal = |meta: &ObjectMeta| meta.name.as_deref()?.strip_prefix(&prefix)?.parse::<u32>().ok();
+    let stays = |meta: &&ObjectMeta| meta.deletion_timestamp.is_none() && meta.owner_references.is_none();
+    let volumes = observed.claims.iter().map(|claim| &claim.metadata).filter(stays).filter_map(ordinal);
+    installed(observed).unwrap_or_else(|| volumes.max().map_or(0, |last| last.saturating_add(1)))
+}
+
+/// The plan with as many members as there are, when it has fewer: what is built, not what is recorded.
+#[must_use]
+pub fn with_its_members(plan: &Plan, observed: &Observed) -> (Plan, Option<DatabaseError>) {
+    let mut built = plan.clone();
+    let live = present(observed);
+    let mut reason = None;
+    for tier in built.tiers.iter_mut().filter(|tier| tier.tier == Tier::Database) {
+        let (members, why) = patroni::safe_members(live, tier.replicas.max);
+        tier.replicas = Replicas { min: tier.replicas.min.max(members), max: members };
+        reason = why.map(DatabaseError::MembersKept);
+    }
+    (built, reason)
+}
+
+/// Why there are more members than the owner or the plan asks for, where the owner should act on it.
+#[must_use]
+pub fn kept_members(plan: &Plan, observed: &Observed) -> Option<DatabaseError> {
+    let pinned = kept_by_plan(plan).filter(|finding| finding.severity >= Severity::Warning);
+    with_its_members(plan, observed).1.or(pinned.map(|finding| DatabaseError::MembersKept(finding.message.clone())))
+}
+
+fn kept_by_plan(plan: &Plan) -> Option<&Finding> {
+    plan.findings.iter().find(|finding| finding.kind == FindingKind::MembersKept)
+}
+
+fn join(summary: String, kept: Option<&Finding>) -> String {
+    match kept {
+        Some(finding) => format!("{summary}; {}", finding.message),
+        None => summary,
+    }
+}
+
+/// Members that our `StatefulSet` asks for.
+fn installed(observed: &Observed) -> Option<u32> {
+    let set = observed.child_named("StatefulSet", &format!("{}-database", observed.name))?;
+    let uid = observed.app.metadata.uid.as_deref().unwrap_or_default();
+    (ownership::owner_of(&set.metadata, &observed.name, uid) == Owner::Ours)
+        .then(|| number(set, "/spec/replicas").and_then(|count| u32::try_from(count).ok()).unwrap_or(1))
 }
 
 fn truth(truth: Truth) -> Option<bool> {

@@ -10,6 +10,7 @@ use crate::api::ScaledAppSpec;
 use crate::domain::{self, Environment, ValidApp};
 use crate::planner::{self, Catalogue, Plan, RecordedPlan, Severity};
 
+use super::database;
 use super::error::{Class, Staged};
 use super::observe::Observed;
 
@@ -22,6 +23,11 @@ pub enum DecideError {
     /// The spec is not valid.
     #[error("{0}")]
     SpecInvalid(String),
+    /// A database is there that neither the spec nor any plan knows.
+    #[error(
+        "spec.database is absent, but {0}-database runs and no plan tells that its removal was approved: declare spec.database"
+    )]
+    DatabaseUnrecorded(String),
     /// The plan cannot keep the promises of the spec.
     #[error("{0}")]
     PlanRefused(String),
@@ -89,7 +95,8 @@ pub fn again(
     environment: &Environment,
 ) -> Option<Accepted> {
     let uid = observed.app.metadata.uid.as_deref();
-    let app = domain::validate(&observed.name, &observed.namespace, uid, &recorded.spec, environment).ok()?;
+    let mut app = domain::validate(&observed.name, &observed.namespace, uid, &recorded.spec, environment).ok()?;
+    count_members(&mut app, observed);
     let plan = planner::plan(&app, catalogue, environment, Some(recorded));
     Some(Accepted { app: planner::effective(&app, &plan, Some(recorded)), plan })
 }
@@ -102,15 +109,26 @@ fn accept(
     previous: Option<&RecordedPlan>,
 ) -> Result<Accepted, DecideError> {
     let uid = observed.app.metadata.uid.as_deref();
-    let app = domain::validate(&observed.name, &observed.namespace, uid, spec, environment).map_err(|problems| {
-        DecideError::SpecInvalid(sentences(problems.iter().map(|p| (p.field.as_str(), p.message.as_str()))))
-    })?;
+    let mut app =
+        domain::validate(&observed.name, &observed.namespace, uid, spec, environment).map_err(|problems| {
+            DecideError::SpecInvalid(sentences(problems.iter().map(|p| (p.field.as_str(), p.message.as_str()))))
+        })?;
+    if app.database.is_none() && previous.is_none() && database::is_installed(observed) {
+        return Err(DecideError::DatabaseUnrecorded(observed.name.clone()));
+    }
+    count_members(&mut app, observed);
     let plan = planner::plan(&app, catalogue, environment, previous);
     if plan.is_refused() {
         let errors = plan.findings.iter().filter(|f| f.severity == Severity::Error);
         return Err(DecideError::PlanRefused(sentences(errors.map(|f| (f.field.as_str(), f.message.as_str())))));
     }
     Ok(Accepted { app: planner::effective(&app, &plan, previous), plan })
+}
+
+fn count_members(app: &mut ValidApp, observed: &Observed) {
+    if let Some(declared) = &mut app.database {
+        declared.present = database::present(observed);
+    }
 }
 
 /// All problems in one message, none of them lost silently.

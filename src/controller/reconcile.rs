@@ -102,6 +102,7 @@ async fn converge(ctx: &Context, observed: &mut Observed, report: &mut Report) -
     let mut problems = Vec::new();
     let ended = stages(ctx, observed, accepted, passwords.as_ref(), &mut problems).await;
     report.troubles.extend(problems.iter().map(Trouble::of));
+    report.troubles.extend(database::kept_members(&accepted.plan, observed).iter().map(Trouble::of));
     if let (Some(state), Some(passwords)) = (&report.database, &passwords)
         && let Err(error) = database::converge(ctx, accepted, state, passwords, Timestamp::now()).await
     {
@@ -118,7 +119,7 @@ async fn stages(
     passwords: Option<&Credentials>,
     problems: &mut Vec<ApplyError>,
 ) -> Result<(), Error> {
-    let plan = Stages::build(ctx, accepted, passwords);
+    let plan = Stages::build(ctx, observed, accepted, passwords);
     problems.extend(apply(ctx, observed, &plan.foundation).await?);
     let migrated = migrate(ctx, observed, &plan.jobs).await;
     let serve = match &migrated {
@@ -139,7 +140,7 @@ fn rolled(ctx: &Context, observed: &Observed, passwords: Option<&Credentials>) -
         .revisions
         .rolled()
         .and_then(|revision| decide::again(observed, &revision.plan, &ctx.catalogue, &ctx.environment))
-        .map(|accepted| Stages::build(ctx, &accepted, passwords).serve)
+        .map(|accepted| Stages::build(ctx, observed, &accepted, passwords).serve)
         .unwrap_or_default()
 }
 
@@ -151,8 +152,9 @@ struct Stages {
 }
 
 impl Stages {
-    fn build(ctx: &Context, accepted: &Accepted, passwords: Option<&Credentials>) -> Self {
-        let set = resources::build(&accepted.app, &accepted.plan, &ctx.environment, passwords);
+    fn build(ctx: &Context, observed: &Observed, accepted: &Accepted, passwords: Option<&Credentials>) -> Self {
+        let (plan, _) = database::with_its_members(&accepted.plan, observed);
+        let set = resources::build(&accepted.app, &plan, &ctx.environment, passwords);
         let mut stages = Self { foundation: Vec::new(), jobs: Vec::new(), serve: Vec::new() };
         for object in set.into_ordered() {
             match object.stage {

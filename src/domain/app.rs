@@ -258,6 +258,9 @@ pub struct ValidDatabase {
     pub storage_class: Option<String>,
     /// Sizes that the owner fixed.
     pub pin: ValidDatabasePin,
+    /// Members that hold data already though no plan remembers them; a plan has no fewer. No field of the spec:
+    /// zero, unless what runs is known.
+    pub present: u32,
 }
 
 /// Sizes of the database that the owner fixed.

@@ -256,6 +256,7 @@ impl Data {
         let wanted = database::wanted(ctx, &need, sizing.member.cpu, sizing.members);
         let pool = pool::plan(ctx, &pool_need, pods, caps, wanted);
         findings::members(ctx, &database, findings);
+        findings::kept_members(ctx, members.count, &database, findings);
         findings::database_pins(ctx, &database, findings);
         Some(Self { need, members, database, pool, waiting: if through { Vec::new() } else { settled.waiting } })
     }

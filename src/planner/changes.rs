@@ -2,7 +2,8 @@
 //!
 //! A stateful tier keeps its size while the requirement lies within 40 to 100 % of it. Only the
 //! owner's own change of the spec makes it grow; a catalogue, a release or an environment proposes.
-//! Volumes never shrink. Nothing here knows demand or queueing.
+//! Volumes never shrink, and members are never taken away: what one holds alone is not proven to be
+//! elsewhere. Nothing here knows demand or queueing.
 
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use super::packing::{Context, size_text};
 use super::plan::{DatabaseSettings, Plan, Replicas, Size, Tier, TierSettings};
 use super::pool::{self, PoolPods};
 use super::recorded::{RecordedPlan, RecordedTier};
-use crate::api::{ChangeClass, ProposedChange, ScaledAppSpec};
+use crate::api::{ChangeClass, DeletionPolicy, ProposedChange, ScaledAppSpec};
 use crate::domain::{Bytes, EngineImages, Millicores, ValidApp};
 
 /// A recorded database against what a fresh one would be.
@@ -48,12 +49,15 @@ pub fn settle(
 ) -> Settled {
     let recorded = previous.and_then(|plan| plan.tier(Tier::Database, "database").map(|tier| (plan, tier)));
     let Some((previous, tier)) = recorded else {
-        return Settled { held: fresh, target: fresh, waiting: Vec::new() };
+        let present = ctx.app.database.as_ref().map_or(0, |database| database.present);
+        let whole = database::sizing(ctx, need, pods, fresh.members.max(present));
+        return Settled { held: whole, target: whole, waiting: Vec::new() };
     };
     let installed = installed(ctx, tier);
     let at_once = owner_changed(ctx.app, previous);
-    let target = fitted(ctx, need, pods, installed, fresh.members);
-    let held_members = if at_once { installed.members.max(fresh.members) } else { installed.members };
+    let members = installed.members.max(fresh.members);
+    let target = fitted(ctx, need, pods, installed, members);
+    let held_members = if at_once { members } else { installed.members };
     let grown = fitted(ctx, need, pods, installed, held_members);
     let held = Sizing {
         members: held_members,
@@ -168,11 +172,14 @@ fn shortened(text: String) -> String {
 /// The change that removes the database.
 #[must_use]
 pub fn removal(app: &ValidApp) -> ProposedChange {
+    let volumes = match app.deletion_policy {
+        DeletionPolicy::Retain => "its volumes and passwords would stay (deletionPolicy Retain)",
+        DeletionPolicy::Delete => "its data would go (deletionPolicy Delete)",
+    };
     ProposedChange {
         object: object(app, Tier::Database),
         class: ChangeClass::Destructive,
-        reason: "spec.database was removed and its data would go: the database stays until this is approved."
-            .to_owned(),
+        reason: format!("spec.database was removed: the database stays until this is approved, then {volumes}."),
     }
 }
 

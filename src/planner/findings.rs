@@ -85,6 +85,23 @@ pub fn members(ctx: &Context<'_>, database: &TierPlan, findings: &mut Vec<Findin
     }
 }
 
+/// Members that stay though the spec asks for fewer.
+pub fn kept_members(ctx: &Context<'_>, asked: u32, database: &TierPlan, findings: &mut Vec<Finding>) {
+    let count = database.replicas.max;
+    if count <= asked {
+        return;
+    }
+    let pinned = ctx.app.database.as_ref().is_some_and(|declared| declared.pin.members.is_some());
+    let (severity, field) =
+        if pinned { (Severity::Warning, "spec.database.pin.members") } else { (Severity::Info, "spec.targets") };
+    findings.push(Finding::new(
+        severity,
+        FindingKind::MembersKept,
+        field,
+        format!("The database keeps its {count} members, though {field} asks for {asked}: this version does not take members away, with or without an approval."),
+    ));
+}
+
 /// The lowest round objective that replicates.
 fn first_replicated(ctx: &Context<'_>) -> f64 {
     (ctx.objective.singles * 1000.0).floor() / 1000.0 + 0.001

@@ -370,6 +370,7 @@ pub enum FindingKind {
     PinBelowRequirement,
     PoolAboveDatabase,
     MembersAboveZones,
+    MembersKept,
     HighEndMissesObjective,
     OneCopy,
     Overcommitted,

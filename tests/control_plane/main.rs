@@ -8,6 +8,7 @@ mod harness;
 mod healing;
 mod idle;
 mod leader;
+mod members;
 mod migrations;
 mod process;
 mod refusal;

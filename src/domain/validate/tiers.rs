@@ -44,6 +44,7 @@ pub(super) fn checked_database(check: &mut Checker, declared: &Database) -> Vali
         );
     }
     ValidDatabase {
+        present: 0,
         version: defaults::POSTGRES_VERSION,
         durability: declared.durability.unwrap_or_default(),
         pooling: declared.pooling.unwrap_or_default(),

@@ -154,16 +154,16 @@ fn roll(state: &DatabaseState, leader: &Member, primary: &Report) -> Step {
     }
 }
 
-/// Members that the `StatefulSet` may ask for now. Members are added at once; none is taken away: what a member
-/// holds alone is not proven to be elsewhere, so a smaller plan keeps the size (and its reason is told).
+/// Members that the `StatefulSet` may ask for now, of those that it has and those that are planned. Members are
+/// added at once; none is taken away: what a member holds alone is not proven to be elsewhere, so a smaller plan
+/// keeps the size (and its reason is told). No member need answer for this.
 #[must_use]
-pub fn safe_members(state: &DatabaseState, planned: u32) -> (u32, Option<String>) {
-    if state.replicas > planned {
+pub fn safe_members(live: u32, planned: u32) -> (u32, Option<String>) {
+    if live > planned {
         let reason = format!(
-            "the database keeps its {} members: this version does not take members away, and {planned} are planned",
-            state.replicas
+            "the database keeps its {live} members: this version does not take members away, and {planned} are planned"
         );
-        return (state.replicas, Some(reason));
+        return (live, Some(reason));
     }
     (planned, None)
 }
