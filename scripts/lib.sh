@@ -61,3 +61,11 @@ install_operator() {
     --set-string images.pgbouncer="$(image pgbouncer)" --set-string images.haproxy="$(image haproxy)" \
     --set environment.requestPercent=10 --wait --timeout 3m "$@" >/dev/null
 }
+
+# What the end-to-end tests are told of the cluster KINS_NAME. Arguments: the cluster's tool, the ingress, the shop's image.
+e2e_settings() {
+  export SCALEDAPP_E2E_KINS=$1 SCALEDAPP_E2E_KUBECTL="$1 kubectl" SCALEDAPP_E2E_URL=$2 SCALEDAPP_E2E_SHOP_IMAGE=$3
+  export SCALEDAPP_E2E_SHOP=$CARGO_TARGET_DIR/release/shop SCALEDAPP_E2E_CONTROL_PLANE=$KINS_NAME-control-plane
+  export SCALEDAPP_E2E_AUDIT_LOG
+  SCALEDAPP_E2E_AUDIT_LOG=$("$1" audit-log)
+}

@@ -61,12 +61,7 @@ phase_e2e() {
   KUBECONFIG=$("$kins" kubeconfig)
   "$kins" load $(cut -d' ' -f2 build/images.yaml)
   install_operator
-  export SCALEDAPP_E2E_KUBECTL="$kins kubectl" SCALEDAPP_E2E_URL=http://127.0.0.1:18180
-  export SCALEDAPP_E2E_SHOP=$CARGO_TARGET_DIR/release/shop SCALEDAPP_E2E_SHOP_IMAGE
-  SCALEDAPP_E2E_SHOP_IMAGE=$(image shop)
-  export SCALEDAPP_E2E_CONTROL_PLANE=$TEST_CLUSTER-control-plane SCALEDAPP_E2E_AUDIT_LOG
-  SCALEDAPP_E2E_AUDIT_LOG=$("$kins" audit-log)
-  export SCALEDAPP_E2E_KINS=$kins
+  e2e_settings "$kins" http://127.0.0.1:18180 "$(image shop)"
   run e2e cargo test --locked --test e2e -- --test-threads=1 --nocapture
   [ -n "${KEEP_CLUSTER:-}" ] || "$kins" down
 }

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# From apply to ready: the sample shop by the operator, against `kubectl apply` of what `scaledapp render`
+# prints for the same spec and environment. Fresh namespaces, in turn, three times each.
+# In the plain apply the web pods start at once, before the schema is there; the operator waits for the migration.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+source "$ROOT/tests/bench/lib.sh"
+ROUNDS=${ROUNDS:-3}
+WORK=$(mktemp -d)
+NAMESPACE=
+trap 'rm -rf "$WORK"; [ -z "$NAMESPACE" ] || $KUBECTL delete namespace "$NAMESPACE" --wait=false >/dev/null' EXIT
+
+fresh_namespace() {
+  NAMESPACE=$1
+  $KUBECTL create namespace "$NAMESPACE" >/dev/null
+  sed "s|localhost/scaledapp/shop:dev|$BENCH_SHOP_IMAGE|; s|shop.example.com|$NAMESPACE.example.com|" \
+    "$ROOT/manifests/samples/shop.yaml" >"$WORK/shop.yaml"
+}
+
+# Volumes, pods and all are gone before the next one starts.
+remove_namespace() {
+  $KUBECTL delete namespace "$NAMESPACE" --timeout=180s >/dev/null
+  NAMESPACE=
+}
+
+# Every replica of every workload is available and every Job is complete.
+await_workloads() {
+  local object replicas
+  $KUBECTL -n "$NAMESPACE" wait --for=condition=Complete job --all --timeout=300s >/dev/null
+  for object in $($KUBECTL -n "$NAMESPACE" get deployments,statefulsets -o name); do
+    replicas=$($KUBECTL -n "$NAMESPACE" get "$object" -o 'jsonpath={.spec.replicas}')
+    $KUBECTL -n "$NAMESPACE" wait --for="jsonpath={.status.availableReplicas}=$replicas" "$object" --timeout=300s >/dev/null
+  done
+}
+
+by_operator() {
+  fresh_namespace "bench-operator-$1"
+  local start=$EPOCHREALTIME
+  $KUBECTL -n "$NAMESPACE" apply -f "$WORK/shop.yaml" >/dev/null
+  $KUBECTL -n "$NAMESPACE" wait --for=condition=Ready scaledapp/shop --timeout=300s >/dev/null
+  OPERATOR+=("$(since "$start")")
+  figure "operator, round $1: apply to Ready" "${OPERATOR[-1]} s"
+  await_workloads
+  figure "operator, round $1: apply to every replica available" "$(since "$start") s"
+  remove_namespace
+}
+
+by_kubectl() {
+  fresh_namespace "bench-plain-$1"
+  rm -f "$WORK/secrets.yaml"
+  "$BENCH_BIN/scaledapp" render -f "$WORK/shop.yaml" --namespace "$NAMESPACE" --environment "$WORK/environment.yaml" \
+    --secrets-out "$WORK/secrets.yaml" >"$WORK/rendered.yaml"
+  local start=$EPOCHREALTIME
+  $KUBECTL apply -f "$WORK/secrets.yaml" -f "$WORK/rendered.yaml" >/dev/null
+  await_workloads
+  PLAIN+=("$(since "$start")")
+  figure "kubectl apply, round $1: apply to every replica available" "${PLAIN[-1]} s"
+  remove_namespace
+}
+
+$KUBECTL -n "$OPERATOR_NAMESPACE" get configmap scaledapp-environment -o 'jsonpath={.data.environment\.yaml}' >"$WORK/environment.yaml"
+OPERATOR=()
+PLAIN=()
+for ((round = 1; round <= ROUNDS; round++)); do
+  by_operator "$round"
+  by_kubectl "$round"
+done
+operator=$(median "${OPERATOR[@]}")
+plain=$(median "${PLAIN[@]}")
+figure "apply to ready: operator / plain, medians, ratio" "$operator s / $plain s, $(ratio "$operator" "$plain") (bar 1.3)"
