@@ -31,6 +31,14 @@ pub enum ApplyError {
     /// The name is taken by what a deleted application left to the garbage collector.
     #[error("{0} of a deleted ScaledApp of the same name is still being collected")]
     FormerObject(String),
+    /// What the object is to lead to does not answer yet.
+    #[error("{object} changes when {backends} has a ready pod")]
+    BackendNotReady {
+        /// Kind and name.
+        object: String,
+        /// The Deployments that have none.
+        backends: String,
+    },
     /// The object is on its way out.
     #[error("{0} is being deleted and comes back then")]
     BeingDeleted(String),
@@ -70,7 +78,7 @@ impl Staged for ApplyError {
     fn class(&self) -> Class {
         match self {
             Self::ForeignObject { .. } | Self::ObjectRefused { .. } | Self::VolumeCannotGrow { .. } => Class::Permanent,
-            Self::FormerObject(_) | Self::BeingDeleted(_) => Class::Waiting,
+            Self::FormerObject(_) | Self::BeingDeleted(_) | Self::BackendNotReady { .. } => Class::Waiting,
             Self::ApplyFailed { source, .. } => class_of(source),
         }
     }
@@ -186,6 +194,7 @@ async fn one(ctx: &Context, observed: &Observed, desired: &DesiredObject) -> Res
         {
             return Ok(());
         }
+        check_backends(&target, live)?;
         body["metadata"]["uid"] = json!(live.metadata.uid);
     }
     if desired.kind.kind == "StatefulSet"
@@ -198,6 +207,46 @@ async fn one(ctx: &Context, observed: &Observed, desired: &DesiredObject) -> Res
         memory.written.insert(slot, Written { desired: wanted, echo: echo(&written, autoscaled) });
     });
     Ok(())
+}
+
+/// Traffic is never led anew to what has no ready pod. What the live object names already is not asked about.
+fn check_backends(target: &Target<'_>, live: &DynamicObject) -> Result<(), ApplyError> {
+    if is_part(&target.desired.object["spec"], &live.data["spec"]) {
+        return Ok(());
+    }
+    let is_ready = |name: &str| {
+        let deployment = target.observed.child_named("Deployment", name);
+        deployment.and_then(|found| children::number(found, "/status/readyReplicas")).unwrap_or(0) > 0
+    };
+    let names = target.desired.leads_to.iter().map(String::as_str);
+    let silent: Vec<&str> = names.filter(|name| !mentions(&live.data["spec"], name) && !is_ready(name)).collect();
+    if silent.is_empty() {
+        return Ok(());
+    }
+    Err(ApplyError::BackendNotReady { object: target.title(), backends: silent.join(", ") })
+}
+
+/// Whether a value has all that is wanted, besides what the server adds.
+fn is_part(wanted: &Value, live: &Value) -> bool {
+    match (wanted, live) {
+        (Value::Object(wanted), Value::Object(live)) => {
+            wanted.iter().all(|(key, value)| live.get(key).is_some_and(|found| is_part(value, found)))
+        }
+        (Value::Array(wanted), Value::Array(live)) => {
+            wanted.len() == live.len() && wanted.iter().zip(live).all(|(value, found)| is_part(value, found))
+        }
+        _ => wanted == live,
+    }
+}
+
+/// Whether a name stands anywhere in a value.
+fn mentions(value: &Value, name: &str) -> bool {
+    match value {
+        Value::String(text) => text == name,
+        Value::Array(items) => items.iter().any(|item| mentions(item, name)),
+        Value::Object(fields) => fields.values().any(|field| mentions(field, name)),
+        _ => false,
+    }
 }
 
 /// Sends an object; under an autoscaler its size passes from us to the seed's manager first.
@@ -237,5 +286,24 @@ async fn create(target: &Target<'_>, body: &Value) -> Result<(), ApplyError> {
         // Made between our look and our write; the next look says whose it is.
         Err(error) if is_conflict(&error) => Ok(()),
         Err(error) => Err(target.failed(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_adds_is_no_difference_and_another_backend_is_one() {
+        let wanted = json!({"rules": [{"http": {"paths": [{"backend": {"service": {"name": "shop-edge"}}}]}}]});
+        let mut live = wanted.clone();
+        live["ingressClassName"] = json!("traefik");
+        live["rules"][0]["http"]["paths"][0]["pathType"] = json!("Prefix");
+        assert!(is_part(&wanted, &live));
+        live["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = json!("shop-web");
+        assert!(!is_part(&wanted, &live));
+        assert!(mentions(&live, "shop-web") && !mentions(&live, "shop"));
+        live["rules"] = json!([live["rules"][0], live["rules"][0]]);
+        assert!(!is_part(&wanted, &live));
     }
 }

@@ -130,7 +130,10 @@ async fn stages(
     if migrated.is_ok() && problems.is_empty() {
         revisions::mark_rolled(ctx, observed).await?;
     }
-    prune(ctx, observed, &slots([&plan.foundation, &plan.jobs, &plan.serve, &serve])).await?;
+    // What still has the traffic stays until the way in has changed.
+    if !problems.iter().any(|problem| matches!(problem, ApplyError::BackendNotReady { .. })) {
+        prune(ctx, observed, &slots([&plan.foundation, &plan.jobs, &plan.serve, &serve])).await?;
+    }
     Ok(migrated?)
 }
 

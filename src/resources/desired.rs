@@ -33,7 +33,8 @@ pub struct DesiredObject {
     /// name tells one from another.
     pub create_only: bool,
     /// Deployments that must each have a ready pod before this object is changed, so that traffic is never
-    /// sent to what does not answer yet; a creation does not wait.
+    /// sent to what does not answer yet, nor cut off meanwhile; a creation does not wait, nor does a change of an
+    /// object whose spec names the Deployment already.
     pub leads_to: Vec<String>,
     /// The owned fields, with apiVersion and kind; without `spec.replicas` where an autoscaler owns it.
     pub object: Value,

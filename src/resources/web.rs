@@ -52,7 +52,10 @@ fn build_service(
     let part = part(service);
     let name = names::web(app, &service.name);
     let (min, budget) = (tier.replicas.min, settings.max_unavailable);
-    set.add(Stage::Foundation, &policy(context, service, &part, name.clone()));
+    // Once an edge is before a service, nobody else comes from outside: not before the edge answers.
+    let behind_edge = routes::has_edge(context) && is_public(context, service);
+    set.add(Stage::Foundation, &policy(context, service, &part, name.clone())).leads_to =
+        behind_edge.then(|| names::edge(app)).into_iter().collect();
     set.add(Stage::Foundation, &rollout::http_service(context, &part, name.clone(), 80, false));
     let pods = names::web_pods(app, &service.name);
     set.add(Stage::Foundation, &rollout::http_service(context, &part, pods, service.port, true));
@@ -176,10 +179,14 @@ pub fn container_security(owners: &ServiceSecurityContext) -> SecurityContext {
     }
 }
 
+fn is_public(context: &Context<'_>, service: &ValidService) -> bool {
+    routes::public_services(context.app).iter().any(|public| public.name == service.name)
+}
+
 /// Callers: the other services, and the edge; without an edge whoever may come from outside, if a path leads here.
 fn policy(context: &Context<'_>, service: &ValidService, part: &Part<'_>, name: String) -> NetworkPolicy {
     let ports = [service.port];
-    let is_public = routes::public_services(context.app).iter().any(|public| public.name == service.name);
+    let is_public = is_public(context, service);
     let mut ingress = Vec::new();
     if is_public && !routes::has_edge(context) {
         ingress.push(network::visitors(context, &ports));

@@ -15,3 +15,4 @@ mod refusal;
 mod retention;
 mod status;
 mod volumes;
+mod way_in;
