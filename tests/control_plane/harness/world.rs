@@ -26,11 +26,11 @@ pub async fn install(client: &Client) {
     let crd = scaledapp::api::crd::crd();
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     crds.patch(&crd.name_any(), &apply, &Patch::Apply(&crd)).await.expect("the CRD installs");
-    let mut rules = rbac::cluster_rules();
-    rules.extend(rbac::own_rules());
+    let mut granted = rbac::cluster_rules();
+    granted.extend(rbac::own_rules());
     let roles: Api<ClusterRole> = Api::all(client.clone());
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-        "metadata": {"name": "operator"}, "rules": rules});
+        "metadata": {"name": "operator"}, "rules": granted});
     roles.patch("operator", &apply, &Patch::Apply(&role)).await.unwrap();
     let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
     let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
