@@ -21,6 +21,7 @@ pub mod pool;
 pub mod queueing;
 pub mod recorded;
 pub mod web;
+mod why;
 
 pub use assembly::{effective, plan};
 pub use model::{Catalogue, Constant};

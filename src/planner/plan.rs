@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::api::{ProposedChange, Trigger};
 use crate::domain::{Bytes, EngineImages, Millicores};
 
+pub use super::why::{Finding, FindingKind, Reason, Severity};
+
 /// A finished plan.
 #[derive(Serialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -314,70 +316,6 @@ pub struct DatabaseSettings {
     pub agent: Size,
 }
 
-/// Why a number is what it is.
-#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct Reason {
-    /// Which number, such as `replicas.max`.
-    pub quantity: String,
-    /// The number.
-    pub value: String,
-    /// The formula.
-    pub formula: String,
-    /// Its inputs, by name.
-    pub inputs: BTreeMap<String, String>,
-    /// Where formula and inputs come from.
-    pub source: String,
-}
-
-/// How bad a finding is.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
-#[allow(missing_docs)]
-pub enum Severity {
-    Info,
-    Warning,
-    Error,
-}
-
-/// What the owner should know.
-#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// Its name, stable.
-    pub kind: FindingKind,
-    /// The field of the spec that mends it.
-    pub field: String,
-    /// What is the matter and what would be right, in a sentence.
-    pub message: String,
-}
-
-/// Names of findings.
-#[derive(
-    Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display, strum::EnumIter,
-)]
-#[allow(missing_docs)]
-pub enum FindingKind {
-    InvalidSpec,
-    PlanInconsistent,
-    LatencyBelowServiceTime,
-    AvailabilityAboveZones,
-    WritesAboveOnePrimary,
-    StorageAboveOnePrimary,
-    PodAboveLargestNode,
-    PodsAboveCluster,
-    PinBelowRequirement,
-    PoolAboveDatabase,
-    MembersAboveZones,
-    MembersKept,
-    HighEndMissesObjective,
-    OneCopy,
-    Overcommitted,
-    ProposalWaits,
-    DefaultsAssumed,
-}
-
 /// Changes that wait for an approval.
 #[derive(Serialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -398,40 +336,6 @@ pub struct MonthlyCost {
     pub low: f64,
     /// At `replicas.max`.
     pub high: f64,
-}
-
-impl Reason {
-    /// A number with its formula; inputs follow by [`Reason::with`].
-    #[allow(clippy::needless_pass_by_value, reason = "numbers and literals are given, which read better by value")]
-    pub fn new(
-        quantity: impl Into<String>,
-        value: impl ToString,
-        formula: impl Into<String>,
-        source: impl Into<String>,
-    ) -> Self {
-        Self {
-            quantity: quantity.into(),
-            value: value.to_string(),
-            formula: formula.into(),
-            inputs: BTreeMap::new(),
-            source: source.into(),
-        }
-    }
-
-    /// One input more.
-    #[must_use]
-    #[allow(clippy::needless_pass_by_value, reason = "numbers and literals are given, which read better by value")]
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
-        self.inputs.insert(name.to_owned(), value.to_string());
-        self
-    }
-}
-
-impl Finding {
-    /// A finding about a field.
-    pub fn new(severity: Severity, kind: FindingKind, field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity, kind, field: field.into(), message: message.into() }
-    }
 }
 
 impl Size {

@@ -4,12 +4,15 @@
 //! leaves after the service's own time, a ceiling of use, spares for a lost node or zone, and the
 //! autoscaler's bounds. Knows nothing of edge or database but whether requests wait in one queue.
 
+mod reasons;
+
+use reasons::reasons;
+
 use super::availability::with_spare;
 use super::model::{CPU_STEPS, quarter_step};
-use super::packing::{Context, Packing, figure, size_text, tier_plan};
+use super::packing::{Context, Packing, size_text, tier_plan};
 use super::plan::{
-    Bottleneck, Finding, FindingKind, Reason, Replicas, Requirement, Severity, Size, Tier, TierPlan, TierSettings,
-    WebSettings,
+    Bottleneck, Finding, FindingKind, Replicas, Requirement, Severity, Size, Tier, TierPlan, TierSettings, WebSettings,
 };
 use super::queueing::{utilisation_target, wait_quantile};
 use crate::domain::quantity::MIB;
@@ -324,142 +327,4 @@ fn check_high_end(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
             format!("At {high} ms a request, the high end of cpuPerRequest, service {} needs {needs} and the plan stops at {most}: measure again, or plan with the high end as cpuPerRequest.", facts.service.name),
         ));
     }
-}
-
-fn reasons(facts: &Facts<'_>, settings: &WebSettings) -> Vec<Reason> {
-    let mut list = replica_reasons(facts);
-    list.extend(size_reasons(facts));
-    let Facts { ctx, replicas, .. } = facts;
-    let catalogue = ctx.catalogue;
-    list.push(
-        Reason::new(
-            "settings.targetCpuPercent",
-            settings.target_cpu_percent,
-            "floor(100 * min(1 - 0.712 / servers^0.448, ceiling)), lowered until replicas.min keeps the latency",
-            "Netflix service-capacity-modeling, headroom_strategy.py, grade A; ceiling: GitLab, grade A",
-        )
-        .with("servers", if facts.shape.pooled { replicas.min } else { 1 } * servers(facts.per_replica.cpu).0)
-        .with("ceiling", catalogue.utilisation_ceiling.value),
-    );
-    list.push(Reason::new(
-        "settings.autoscaled",
-        settings.autoscaled,
-        "replicas.min < replicas.max",
-        "a Deployment of one size needs no autoscaler",
-    ));
-    list.push(
-        Reason::new(
-            "settings.surge",
-            settings.surge,
-            "max(1, ceil(replicas.max * surgeShare))",
-            catalogue.surge_share.because(),
-        )
-        .with("surgeShare", catalogue.surge_share.value),
-    );
-    list.push(Reason::new(
-        "settings.maxUnavailable",
-        settings.max_unavailable,
-        "max(1, floor(replicas.min / 10))",
-        "judgement, grade D: drains go on, and nine tenths stay",
-    ));
-    list
-}
-
-fn replica_reasons(facts: &Facts<'_>) -> Vec<Reason> {
-    let Facts { ctx, need, shape, choice, replicas, .. } = facts;
-    let spare = if shape.replicated { "max(pods + 1, ceil(pods * zones / (zones - 1)))" } else { "pods" };
-    let pinned = |name: &str, value: u32| {
-        Reason::new(format!("replicas.{name}"), value, "as pinned", facts.pin_field(&format!("{name}Replicas")))
-    };
-    let pin = &facts.service.pin;
-    let max = if pin.max_replicas.is_some() {
-        pinned("max", replicas.max)
-    } else {
-        Reason::new(
-            "replicas.max",
-            replicas.max,
-            format!("{spare}, at least what the autoscaler's target asks for at the horizon's peak"),
-            "Erlang C, 99 % waiting time within the latency objective less the service time; spare: any one node or zone may be lost",
-        )
-        .with("pods", choice.horizon.pods)
-        .with("busyCores", figure(need.busy_horizon))
-        .with("byTarget", if replicas.max == 1 { 1 } else { facts.by_target })
-        .with("targetCpuPercent", facts.target)
-        .with("waitAtMostMs", figure(need.slack_ms))
-        .with("zones", ctx.environment.zones)
-    };
-    let min = if pin.min_replicas.is_some() {
-        pinned("min", replicas.min)
-    } else {
-        Reason::new(
-            "replicas.min",
-            replicas.min,
-            "max(floor, ceil(neededNow * 2/3))",
-            ctx.catalogue.autoscaler_floor.because(),
-        )
-        .with("neededNow", facts.planned_now)
-        .with("busyCoresNow", figure(need.busy_now))
-        .with("floor", if shape.replicated { 2 } else { 1 })
-    };
-    vec![max, min]
-}
-
-fn size_reasons(facts: &Facts<'_>) -> Vec<Reason> {
-    let Facts { ctx, need, service, per_replica, .. } = facts;
-    let (profile, targets) = (&ctx.app.profile, &ctx.app.targets);
-    let cpu = match service.pin.cpu {
-        Some(cpu) => Reason::new("perReplica.cpuMillicores", cpu.0, "as pinned", facts.pin_field("cpu")),
-        None => Reason::new(
-            "perReplica.cpuMillicores",
-            per_replica.cpu.0,
-            format!(
-                "smallest size that bears it alone, else with which at most {} pods keep the latency",
-                ctx.catalogue.web_pods_preferred.value
-            ),
-            ctx.catalogue.web_pods_preferred.because(),
-        )
-        .with("latencyP99", targets.latency_p99.value)
-        .with("serviceTimeP99", profile.service_time_p99.value)
-        .with("cpuPerRequestMs", figure(need.cpu_ms)),
-    };
-    let memory = match service.pin.memory {
-        Some(memory) => Reason::new("perReplica.memoryBytes", memory.0, "as pinned", facts.pin_field("memory")),
-        None => Reason::new(
-            "perReplica.memoryBytes",
-            per_replica.memory.0,
-            if need.memory_per_core {
-                "step(memoryPerReplica * max(1, cores) * margin)"
-            } else {
-                "step(memoryPerReplica * margin)"
-            },
-            profile.memory_per_replica.source(),
-        )
-        .with("memoryPerReplica", size_text(need.memory))
-        .with("margin", ctx.catalogue.memory_margin.value),
-    };
-    let busy = Reason::new(
-        "requirement.cpuMillicores",
-        figure(need.busy_horizon * 1000.0),
-        "(dynamic * cpuPerRequest + static * staticCpu) * share, at the horizon's peak",
-        profile.cpu_ms_per_request.source(),
-    )
-    .with("dynamic", figure(ctx.demands.horizon.dynamic))
-    .with("static", figure(ctx.demands.horizon.statics))
-    .with("cpuPerRequestMs", figure(need.cpu_ms))
-    .with("staticCpuMs", ctx.catalogue.static_cpu_ms.value)
-    .with("share", figure(service.request_share));
-    let staffed = Reason::new(
-        "requirement.staffedCpuMillicores",
-        figure(need.busy_horizon * 1000.0 / ctx.catalogue.utilisation_ceiling.value),
-        "busy / ceiling",
-        ctx.catalogue.utilisation_ceiling.because(),
-    )
-    .with("ceiling", ctx.catalogue.utilisation_ceiling.value);
-    let at_work = Reason::new(
-        "requirement.memoryBytes",
-        need.memory.0.saturating_mul(u64::from(facts.replicas.max)),
-        "memoryPerReplica * replicas.max",
-        profile.memory_per_replica.source(),
-    );
-    vec![cpu, memory, busy, staffed, at_work]
 }
