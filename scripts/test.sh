@@ -56,7 +56,7 @@ phase_e2e() {
   cargo build --quiet --release --locked --manifest-path examples/shop/Cargo.toml
   # What an interrupted run left is not what is tested.
   "$kins" down 2>/dev/null || true
-  "$kins" up --config kind-config.yaml --port-offset 100
+  "$kins" up --config kind-config.yaml --name "$TEST_CLUSTER" --port-offset 100
   export KUBECONFIG
   KUBECONFIG=$("$kins" kubeconfig)
   "$kins" load $(cut -d' ' -f2 build/images.yaml)
