@@ -22,7 +22,8 @@ pub fn pgbouncer(context: &Context<'_>, settings: &PoolSettings) -> String {
 [databases]
 app = host=127.0.0.1 port=5001 dbname=app pool_size={write} max_db_connections={write}
 ; Read-only also where the primary answers: an application must not depend on how many members there are.
-app_ro = host=127.0.0.1 port=5002 dbname=app pool_size={read} max_db_connections={read} connect_query='SET default_transaction_read_only = on'
+; Short lives: a connection that was opened to the primary while no replica was there goes back to a replica soon.
+app_ro = host=127.0.0.1 port=5002 dbname=app pool_size={read} max_db_connections={read} server_lifetime=15 connect_query='SET default_transaction_read_only = on'
 
 [pgbouncer]
 listen_addr = *
