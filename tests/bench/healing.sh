@@ -11,5 +11,5 @@ log=$(mktemp)
 trap 'rm -f "$log"; $KUBECTL delete namespace e2e-shop --ignore-not-found --wait=false >/dev/null' EXIT
 for test in healing_every_deleted_child_is_back fault_the_api_server_away; do
   cargo test --quiet --locked --test e2e -- --test-threads=1 --nocapture "$test" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
-  while read -r line; do figure "$line" ""; done < <(grep -E '^(slowest to come back|API server away|operator back)' "$log")
+  while read -r line; do figure "$line" ""; done < <(grep -oE '(slowest to come back|API server away|operator back at work).*' "$log")
 done
