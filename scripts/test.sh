@@ -44,7 +44,6 @@ phase_control-plane() {
 }
 
 phase_cluster() {
-  run cluster-unit bash -c 'cd tests/cluster && CGO_ENABLED=0 go test ./internal/...'
   ROUNDS=${ROUNDS:-3} run cluster-real tests/cluster/test.sh
 }
 
