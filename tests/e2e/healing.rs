@@ -37,8 +37,7 @@ async fn healing_every_deleted_child_is_back() {
         for object in api.list(&ours).await.expect("children are listed") {
             let name = object.name_any();
             // The generated passwords are made once; a Secret that is lost is another fault with another cure.
-            // A new ServiceAccount makes the tokens of running members worthless (docs/failure-modes.md).
-            if name == "shop-database-auth" || kind.kind == "ServiceAccount" {
+            if name == "shop-database-auth" {
                 continue;
             }
             let orphan = DeleteParams {

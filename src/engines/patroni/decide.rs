@@ -73,6 +73,9 @@ pub fn next_step(state: &DatabaseState, wanted: &Wanted<'_>) -> Step {
     if let Some(member) = state.members.iter().find(stuck) {
         return Step::Replace(member.name.clone());
     }
+    if let Some(step) = renew_tokens(state) {
+        return step;
+    }
     let Some((leader, primary)) = state.primary() else {
         return Step::Wait("a primary".to_owned());
     };
@@ -86,6 +89,18 @@ pub fn next_step(state: &DatabaseState, wanted: &Wanted<'_>) -> Step {
         return Step::Wait(reason);
     }
     roll(state, leader, primary)
+}
+
+/// New pods, one after the other, for members whose tokens are void. No primary is asked for: without tokens
+/// there is none. What was acknowledged stays where Patroni's sync object says that it is.
+fn renew_tokens(state: &DatabaseState) -> Option<Step> {
+    let member = state.members.iter().find(|member| member.token_void)?;
+    let whole = state.members.len() as u32 == state.replicas;
+    let back = |m: &Member| !m.terminating && m.running && (m.token_void || m.ready);
+    if !whole || !state.members.iter().all(back) {
+        return Some(Step::Wait(format!("the other members, before {} gets a new token", member.name)));
+    }
+    Some(Step::Replace(member.name.clone()))
 }
 
 /// The dynamic configuration to have now: the plan's, but commits begin to wait for a standby only when

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use hyper::Method;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::ListParams;
 use kube::{Api, Client};
 use serde_json::Value;
@@ -32,10 +32,16 @@ pub(super) const ANSWER: Duration = Duration::from_secs(2);
 pub async fn observe(client: &Client, app: &ValidApp) -> Result<DatabaseState, EngineError> {
     let sets: Api<StatefulSet> = Api::namespaced(client.clone(), &app.namespace);
     let Some(set) = sets.get_opt(&names::database(&app.name)).await? else { return Ok(DatabaseState::default()) };
-    let (members, pools) = tokio::try_join!(pods(client, app, &database::PART), pods(client, app, &pool::PART))?;
+    let (pods, pools) = tokio::try_join!(pods_of(client, app, &database::PART), pods_of(client, app, &pool::PART))?;
     let scope = names::database(&app.name);
-    let mut members: Vec<Member> = members.iter().filter_map(|pod| member(pod, &scope)).collect();
+    let mut members: Vec<Member> = pods.iter().filter_map(|pod| member(pod, &scope)).collect();
     members.sort_by_key(|member| member.ordinal);
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &app.namespace);
+    let account = accounts.get_opt(&scope).await?.and_then(|account| account.metadata.creation_timestamp);
+    for member in &mut members {
+        let made = pods.iter().find(|pod| pod.metadata.uid.as_deref() == Some(&member.uid));
+        member.token_void = account.is_some() && made.is_some_and(|pod| pod.metadata.creation_timestamp < account);
+    }
     let reports = join_all(members.iter().map(|member| ask(member.ip, "/patroni"))).await;
     for (member, answer) in members.iter_mut().zip(reports) {
         member.report = answer.and_then(|answer| Report::parse(&answer));
@@ -54,7 +60,7 @@ pub async fn observe(client: &Client, app: &ValidApp) -> Result<DatabaseState, E
     Ok(state)
 }
 
-async fn pods(client: &Client, app: &ValidApp, part: &Part<'_>) -> Result<Vec<Pod>, EngineError> {
+async fn pods_of(client: &Client, app: &ValidApp, part: &Part<'_>) -> Result<Vec<Pod>, EngineError> {
     let selector: Vec<String> = part.selector(app).into_iter().map(|(key, value)| format!("{key}={value}")).collect();
     let api: Api<Pod> = Api::namespaced(client.clone(), &app.namespace);
     Ok(api.list(&ListParams::default().labels(&selector.join(","))).await?.items)
@@ -87,6 +93,7 @@ pub(super) fn member(pod: &Pod, scope: &str) -> Option<Member> {
         ready: conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"),
         terminating: pod.metadata.deletion_timestamp.is_some(),
         running,
+        token_void: false,
         report: None,
         name,
     })

@@ -43,6 +43,9 @@ pub struct Member {
     pub terminating: bool,
     /// Whether its database container runs.
     pub running: bool,
+    /// Whether its token is void: the account was deleted and made anew after the pod, and the API server refuses
+    /// tokens of the old one, so the member can neither hold the leader lock nor take it.
+    pub token_void: bool,
     /// What its Patroni says; `None` when it did not answer.
     pub report: Option<Report>,
 }

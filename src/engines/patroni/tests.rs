@@ -40,6 +40,7 @@ fn member(ordinal: u32, role: Role) -> Member {
         ready: true,
         terminating: false,
         running: true,
+        token_void: false,
         report: Some(Report {
             role,
             running: true,
@@ -256,4 +257,26 @@ fn a_members_answer_is_read_as_patroni_writes_it() {
     let read = Report::parse(&replica).unwrap();
     assert!(read.streaming && read.synchronous && read.position == 8);
     assert_eq!(Report::parse(&json!({"error": "no"})), None);
+}
+
+#[test]
+fn members_with_void_tokens_are_replaced_one_after_the_other() {
+    let settings = settings();
+    let wanted = Wanted::new(&settings, 3);
+    let mut state = three(&settings);
+    for member in &mut state.members {
+        member.token_void = true;
+        member.report = None;
+    }
+    assert_eq!(next_step(&state, &wanted), Step::Replace("shop-database-0".to_owned()));
+    state.members[0].terminating = true;
+    assert!(matches!(next_step(&state, &wanted), Step::Wait(_)), "the next one waits for it");
+    state.members[0].terminating = false;
+    state.members[0].token_void = false;
+    state.members[0].ready = false;
+    assert!(matches!(next_step(&state, &wanted), Step::Wait(_)), "until it is back");
+    state.members[0].ready = true;
+    assert_eq!(next_step(&state, &wanted), Step::Replace("shop-database-1".to_owned()));
+    state.members.pop();
+    assert!(matches!(next_step(&state, &wanted), Step::Wait(_)), "all pods have to be there");
 }
