@@ -118,7 +118,7 @@ defaults
   timeout queue 30s
   default-server inter 750ms fastinter 100ms downinter 500ms fall 5 rise 1 on-marked-down shutdown-sessions resolvers cluster init-addr last,none resolve-prefer ipv4
 
-# The addresses are those of Services and stay: a silent DNS must never take a server out, hence the holds.
+# A silent DNS must never take a server out, hence the holds; a Service that was made anew has a new address, which counts at once.
 resolvers cluster
   parse-resolv-conf
   accepted_payload_size 8192
@@ -130,7 +130,7 @@ resolvers cluster
   hold timeout 1h
   hold refused 1h
   hold other 1h
-  hold obsolete 1h
+  hold obsolete 0s
 
 # A new connection waits for a server that takes sessions, up to 29 s.
 frontend write
