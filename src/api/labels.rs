@@ -16,6 +16,8 @@ pub const PART_OF: &str = "app.kubernetes.io/part-of";
 pub const APP: &str = "scaledapp.dev/app";
 /// The service, on objects of the web tier.
 pub const SERVICE: &str = "scaledapp.dev/service";
+/// The worker, on objects of a worker.
+pub const WORKER: &str = "scaledapp.dev/worker";
 
 /// Annotation on a pod template: hash of the configuration that the pod reads only at its start.
 pub const CONFIG_HASH: &str = "scaledapp.dev/config-hash";

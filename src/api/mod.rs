@@ -6,8 +6,11 @@
 mod changes;
 pub mod crd;
 pub mod labels;
+mod memory;
+mod messaging;
 mod networking;
 mod profile;
+mod proxy;
 mod scalars;
 mod services;
 mod status;
@@ -15,8 +18,11 @@ mod targets;
 mod tiers;
 
 pub use changes::{ChangePolicy, Changes, DeletionPolicy, Mode, Weekday, Window};
+pub use memory::{Cache, EvictionPolicy, MemberPin, Popularity, SessionStore, Sessions};
+pub use messaging::{Queue, QueueDeclaration, QueuePin, Worker, WorkerAutoscaling, WorkerPin};
 pub use networking::{EgressPolicy, Ingress, IngressTls, LoadBalancing, NamespacePeer, Network};
 pub use profile::{Preset, Profile, ProfileRange, RangedField, ServiceTime};
+pub use proxy::{Proxy, ProxyPin};
 pub use scalars::{Decimal, DurationText, Quantity};
 pub use services::{Health, LocalObjectName, Migration, Service, ServicePin, ServiceSecurityContext};
 pub use status::{
@@ -58,6 +64,9 @@ pub const VERSION: &str = "v1alpha1";
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(validation = Rule::new("!has(self.migrations) || has(self.database)").message("spec.migrations needs spec.database: there is nothing to migrate without one; add 'database: {}' or remove migrations"))]
+#[x_kube(validation = Rule::new("!has(self.workers) || self.workers.all(w, !has(w.queue) || (has(self.queue) && has(self.queue.queues) && self.queue.queues.exists(q, q.name == w.queue)))").message("a worker takes its jobs from a queue of spec.queue.queues: add the queue there, or remove the worker's queue"))]
+#[x_kube(validation = Rule::new("!has(self.sessions) || !has(self.sessions.store) || self.sessions.store != 'Database' || has(self.database)").message("spec.sessions.store is Database, which needs spec.database: add 'database: {}' or take store Memory"))]
+#[x_kube(validation = Rule::new("!has(self.proxy) || self.services.size() == 1 || self.services.exists(s, has(s.paths) && s.paths.size() > 0)").message("spec.proxy needs a service behind it: give one of spec.services its paths, for example paths: [/]"))]
 #[x_kube(validation = Rule::new("!has(self.ingress) || self.services.exists(s, has(s.paths) && s.paths.size() > 0) || self.services.size() == 1").message("spec.ingress needs a service that answers it: give one of spec.services its paths, for example paths: [/]"))]
 #[x_kube(validation = Rule::new("!has(oldSelf.database) || !has(oldSelf.database.storage) || !has(oldSelf.database.storage.className) || !has(self.database) || (has(self.database.storage) && has(self.database.storage.className) && self.database.storage.className == oldSelf.database.storage.className)").message("spec.database.storage.className cannot change while the database exists: a volume keeps the class it was made with"))]
 pub struct ScaledAppSpec {
@@ -89,6 +98,10 @@ pub struct ScaledAppSpec {
     /// The application's own containers: one entry is a monolith, several are services.
     #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub services: Vec<Service>,
+    /// Containers that do jobs in the background, scaled apart from the services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub workers: Option<Vec<Worker>>,
     /// Jobs that run in order, once for each distinct image and arguments, before a new version rolls out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -102,4 +115,16 @@ pub struct ScaledAppSpec {
     /// A PostgreSQL database with its connection pool; `{}` takes all defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<Database>,
+    /// A cache in memory; `{}` takes all defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+    /// A shared store of sessions; `{}` takes all defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<Sessions>,
+    /// A message queue; `{}` takes all defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Queue>,
+    /// A caching proxy before the services; `{}` takes all defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
 }

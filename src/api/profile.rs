@@ -34,9 +34,16 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100_i64))]
     pub static_percent: Option<i64>,
+    /// Share of the other requests for pages that the services mark public, which a proxy may keep; default 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_i64))]
+    pub cacheable_percent: Option<i64>,
     /// Queries that always reach the database, for each dynamic request at the origin; default "3".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queries_per_request: Option<Decimal>,
+    /// Reads that a cache may answer, for each dynamic request at the origin; without a cache they reach the database; default "0".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_reads_per_request: Option<Decimal>,
     /// Bytes that one user adds to the database on a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_written_per_user_per_day: Option<Quantity>,

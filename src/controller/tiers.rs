@@ -47,6 +47,8 @@ fn workload(accepted: &Accepted, tier: &TierPlan) -> (&'static str, String) {
         Tier::Web => ("Deployment", names::web(app, &tier.name)),
         Tier::Pool => ("Deployment", names::pool(app)),
         Tier::Database => ("StatefulSet", names::database(app)),
+        Tier::Worker => ("Deployment", names::worker(app, &tier.name)),
+        Tier::Proxy | Tier::Cache | Tier::Sessions | Tier::Queue => ("StatefulSet", names::engine(app, tier.tier)),
     }
 }
 
@@ -91,7 +93,9 @@ fn endpoint(accepted: &Accepted, tier: &TierPlan) -> Option<String> {
         Tier::Edge => (names::edge(app), 80),
         Tier::Web => (names::web(app, &tier.name), 80),
         Tier::Pool => (names::pool(app), 5432),
-        Tier::Database => return None,
+        Tier::Cache | Tier::Sessions => (names::engine(app, tier.tier), 6379),
+        Tier::Queue => (names::engine(app, tier.tier), 5672),
+        Tier::Database | Tier::Worker | Tier::Proxy => return None,
     };
     Some(format!("{}:{port}", names::host(&service, &accepted.app.namespace)))
 }

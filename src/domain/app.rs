@@ -8,7 +8,7 @@ use std::fmt;
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
 use serde::Serialize;
 
-use super::{Bytes, Millicores, Millis, Sourced};
+use super::{Bytes, Millicores, Millis, Sourced, ValidCache, ValidProxy, ValidQueue, ValidSessions, ValidWorker};
 use crate::api::{
     ChangePolicy, DeletionPolicy, Durability, EgressPolicy, Health, IngressTls, LoadBalancing, Mode, Pooling, Preset,
     ScaledAppSpec, ServiceSecurityContext, Window,
@@ -61,6 +61,8 @@ pub struct ValidApp {
     pub profile: ValidProfile,
     /// The services, at least one, in the order of the spec; names are distinct.
     pub services: Vec<ValidService>,
+    /// The workers, in the order of the spec; names are distinct.
+    pub workers: Vec<ValidWorker>,
     /// The migrations, in order; only with a database.
     pub migrations: Vec<ValidMigration>,
     /// The way in from outside.
@@ -69,6 +71,14 @@ pub struct ValidApp {
     pub network: ValidNetwork,
     /// The database.
     pub database: Option<ValidDatabase>,
+    /// The cache.
+    pub cache: Option<ValidCache>,
+    /// The sessions, wherever they are kept.
+    pub sessions: Option<ValidSessions>,
+    /// The message queue.
+    pub queue: Option<ValidQueue>,
+    /// The caching proxy.
+    pub proxy: Option<ValidProxy>,
     /// The spec as it was written, for the plan's revision.
     pub spec: ScaledAppSpec,
 }
@@ -150,8 +160,12 @@ pub struct ValidProfile {
     pub read_share: Sourced<f64>,
     /// Share of requests for static files, in [0, 1].
     pub static_share: Sourced<f64>,
+    /// Share of the other requests for pages that the services mark public, in [0, 1].
+    pub cacheable_share: Sourced<f64>,
     /// Queries for each dynamic request at the origin.
     pub queries_per_request: Sourced<f64>,
+    /// Reads that a cache may answer, for each dynamic request at the origin.
+    pub cache_reads_per_request: Sourced<f64>,
     /// Bytes that one user adds to the database on a day.
     pub bytes_written_per_user_per_day: Sourced<Bytes>,
 }

@@ -4,7 +4,7 @@
 //! is documented is what is used.
 
 use super::{Bytes, Grade, Millis, Sourced};
-use crate::api::Preset;
+use crate::api::{Popularity, Preset};
 
 /// A documented default of one field.
 #[derive(Clone, Copy, Debug)]
@@ -88,12 +88,69 @@ pub const QUERIES_PER_REQUEST: SpecDefault<f64> = SpecDefault {
     grade: Grade::B,
     source: "Stack Overflow 2016: 2.41 queries a request and 7.6 a page, derived from its published counts",
 };
+/// Share of dynamic requests for pages that the services mark public.
+pub const CACHEABLE_SHARE: SpecDefault<f64> =
+    judged("spec.profile.cacheablePercent", 0.0, "nothing is taken off the services unless it is declared");
+/// Reads that a cache may answer, for each dynamic request at the origin.
+pub const CACHE_READS_PER_REQUEST: SpecDefault<f64> = judged(
+    "spec.profile.cacheReadsPerRequest",
+    0.0,
+    "an application reads through a cache only where it was written to",
+);
 /// Bytes that one user adds to the database on a day.
 pub const BYTES_PER_USER: SpecDefault<Bytes> =
     judged("spec.profile.bytesWrittenPerUserPerDay", Bytes(512), "judgement: a few small rows; measure yours");
 /// A replica further behind gets no reads.
 pub const MAX_LAG: SpecDefault<Millis> =
     judged("spec.database.reads.maxLag", Millis::seconds(5), "judgement: longer than a busy replica's usual delay");
+/// Share of reads that the cache should answer.
+pub const HIT_TARGET: SpecDefault<f64> = judged(
+    "spec.cache.hitPercentTarget",
+    0.9,
+    "judgement: beyond it each percent costs as much memory as the last ten",
+);
+/// Mean size of an item of the cache.
+pub const ITEM_SIZE: SpecDefault<Bytes> =
+    judged("spec.cache.itemSize", Bytes(2 << 10), "judgement: a row or a small fragment as JSON");
+/// Distinct items of the cache.
+pub const ITEM_COUNT: SpecDefault<u64> =
+    judged("spec.cache.itemCount", 100_000, "judgement: a mid-sized catalogue; count yours");
+/// How unevenly items are asked for.
+pub const POPULARITY: SpecDefault<Popularity> = SpecDefault {
+    field: "spec.cache.popularity",
+    value: Popularity::Web,
+    grade: Grade::B,
+    source: "Breslau et al. 1999: requests of the web follow Zipf's law with an exponent of 0.6 to 0.9",
+};
+/// A session that nobody used for this long is over.
+pub const SESSION_TTL: SpecDefault<Millis> =
+    judged("spec.sessions.ttl", Millis::seconds(86_400), "judgement: who comes back the next day logs in again");
+/// A message that was given out so often without success is dead.
+pub const DELIVERY_LIMIT: u64 = 5;
+/// Most messages that wait in a queue.
+pub const MAX_LENGTH: SpecDefault<u64> =
+    judged("spec.queue.queues[].maxLength", 100_000, "judgement: a night of small jobs, and a bounded volume");
+/// Jobs that one request makes.
+pub const JOBS_PER_REQUEST: SpecDefault<f64> =
+    judged("spec.workers[].jobsPerThousandRequests", 0.01, "judgement: one request in a hundred leaves work behind");
+/// Time of one job on one core.
+pub const TIME_PER_JOB: SpecDefault<Millis> = judged(
+    "spec.workers[].timePerJob",
+    Millis::seconds(1),
+    "judgement: a picture made smaller, a mail sent; measure yours",
+);
+/// From publishing a job to its end.
+pub const MAX_DELAY: SpecDefault<Millis> =
+    judged("spec.workers[].maxDelay", Millis::seconds(60), "judgement: what a user still waits for");
+/// For how long a public answer without an age of its own is fresh.
+pub const PROXY_TTL: SpecDefault<Millis> = judged(
+    "spec.proxy.ttl",
+    Millis::seconds(60),
+    "judgement: nobody minds a minute, and the load of a minute is one request",
+);
+/// For how long after that it serves while the services fail.
+pub const STALE_IF_ERROR: SpecDefault<Millis> =
+    judged("spec.proxy.staleIfErrorFor", Millis::seconds(3600), "judgement: the time in which an outage is mended");
 /// After this time a migration counts as failed.
 pub const MIGRATION_TIMEOUT: Millis = Millis::seconds(600);
 /// Port of a service.
@@ -184,6 +241,8 @@ pub fn table() -> Vec<DefaultLine> {
         line(&READ_SHARE, percent(READ_SHARE.value)),
         line(&STATIC_SHARE, percent(STATIC_SHARE.value)),
         line(&QUERIES_PER_REQUEST, QUERIES_PER_REQUEST.value.to_string()),
+        line(&CACHEABLE_SHARE, percent(CACHEABLE_SHARE.value)),
+        line(&CACHE_READS_PER_REQUEST, CACHE_READS_PER_REQUEST.value.to_string()),
         line(&BYTES_PER_USER, BYTES_PER_USER.value.quantity()),
         choice("spec.services[].port", "8080", "no privilege is needed for it"),
         choice("spec.services[].paths", "/ for an only service, else none", "a service without paths is internal"),
@@ -205,5 +264,20 @@ pub fn table() -> Vec<DefaultLine> {
         choice("spec.database.durability", "Synchronous", "no acknowledged write is lost in a failover"),
         choice("spec.database.pooling", "Transaction", "the same on every rung"),
         line(&MAX_LAG, MAX_LAG.value.to_string()),
+        choice("spec.cache.evictionPolicy", "LeastFrequentlyUsed", "one pass over everything does not empty the cache"),
+        line(&HIT_TARGET, percent(HIT_TARGET.value)),
+        line(&ITEM_SIZE, ITEM_SIZE.value.quantity()),
+        line(&ITEM_COUNT, ITEM_COUNT.value.to_string()),
+        line(&POPULARITY, POPULARITY.value.to_string()),
+        line(&SESSION_TTL, "24h".to_owned()),
+        choice("spec.sessions.store", "Memory", "a session costs the database nothing"),
+        choice("spec.queue.queues[].deliveryLimit", "5", "a job that fails five times does not succeed the sixth"),
+        line(&MAX_LENGTH, MAX_LENGTH.value.to_string()),
+        choice("spec.queue.queues[].deadLetter", "true", "nothing is lost unseen"),
+        line(&JOBS_PER_REQUEST, "10".to_owned()),
+        line(&TIME_PER_JOB, TIME_PER_JOB.value.to_string()),
+        line(&MAX_DELAY, MAX_DELAY.value.to_string()),
+        line(&PROXY_TTL, PROXY_TTL.value.to_string()),
+        line(&STALE_IF_ERROR, "1h".to_owned()),
     ]
 }

@@ -48,6 +48,28 @@ pub struct EngineImages {
     pub pgbouncer: String,
     /// `HAProxy`, as edge and as router.
     pub haproxy: String,
+    /// Redis with Sentinel, as cache and as session store.
+    pub redis: String,
+    /// `RabbitMQ`.
+    pub rabbitmq: String,
+    /// Varnish.
+    pub varnish: String,
+}
+
+impl EngineImages {
+    /// All of them, by name.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, &String); 7] {
+        [
+            ("operator", &self.operator),
+            ("postgres", &self.postgres),
+            ("pgbouncer", &self.pgbouncer),
+            ("haproxy", &self.haproxy),
+            ("redis", &self.redis),
+            ("rabbitmq", &self.rabbitmq),
+            ("varnish", &self.varnish),
+        ]
+    }
 }
 
 impl Default for EngineImages {
@@ -59,6 +81,9 @@ impl Default for EngineImages {
             postgres: image("postgres"),
             pgbouncer: image("pgbouncer"),
             haproxy: image("haproxy"),
+            redis: image("redis"),
+            rabbitmq: image("rabbitmq"),
+            varnish: image("varnish"),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod defaults;
 pub mod environment;
 pub mod quantity;
 pub mod sourced;
+pub mod tiers;
 pub mod validate;
 
 pub use app::{
@@ -17,4 +18,8 @@ pub use app::{
 pub use environment::{EngineImages, Environment, LargestPod};
 pub use quantity::{Bytes, Millicores, Millis};
 pub use sourced::{Grade, Origin, Sourced};
+pub use tiers::{
+    ValidCache, ValidMemberPin, ValidProxy, ValidQueue, ValidQueueDeclaration, ValidSessions, ValidWorker,
+    ValidWorkerPin,
+};
 pub use validate::{Problem, resolve_database, validate};

@@ -14,8 +14,8 @@ use super::plan::{
 };
 use super::recorded::RecordedPlan;
 use super::web::{self, Shape, WebNeed};
-use super::{changes, edge, engine_settings, findings, lints, pool};
-use crate::api::{ChangeClass, ChangePolicy, LoadBalancing, ProposedChange};
+use super::{changes, edge, engine_settings, findings, lints, pool, proxy, queue, redis, worker};
+use crate::api::{ChangeClass, ChangePolicy, LoadBalancing, ProposedChange, SessionStore};
 use crate::domain::quantity::GIB;
 use crate::domain::{Bytes, EngineImages, Environment, Millicores, ValidApp, resolve_database};
 
@@ -97,9 +97,9 @@ fn assemble(
     previous: Option<&RecordedPlan>,
     through: bool,
 ) -> Assembled {
-    let demands = demand::demands(app);
-    let tiers = if app.database.is_some() { 3 } else { 1 };
     let (cpu, memory) = environment.largest_pod.size().unwrap_or((Millicores(16_000), Bytes::gib(64)));
+    let demands = demand::demands(app, catalogue, memory);
+    let tiers = if app.database.is_some() { 3 } else { 1 };
     let ctx = Context {
         app,
         catalogue,
@@ -121,12 +121,25 @@ fn assemble(
         installed_members: data.as_ref().map_or(0, |d| d.database.replicas.max),
     };
     let ladder = ladder::ladder(&ctx, &climb);
-    let mut tiers: Vec<TierPlan> = web.edge.into_iter().chain(web.tiers).collect();
+    let workers: Vec<TierPlan> = app.workers.iter().map(|declared| worker::plan(&ctx, declared)).collect();
+    let users: Vec<&TierPlan> = web.tiers.iter().chain(&workers).collect();
+    let mut beside: Vec<TierPlan> = Vec::new();
+    beside.extend(app.cache.as_ref().map(|cache| redis::cache(&ctx, cache, &users)));
+    beside.extend(
+        app.sessions
+            .as_ref()
+            .filter(|sessions| sessions.store == SessionStore::Memory)
+            .map(|sessions| redis::sessions(&ctx, sessions, &users)),
+    );
+    beside.extend(app.queue.as_ref().map(|queue| queue::plan(&ctx, queue, &users)));
+    let proxy = app.proxy.as_ref().map(|declared| proxy::plan(&ctx, declared));
+    let mut tiers: Vec<TierPlan> = web.edge.into_iter().chain(proxy).chain(web.tiers).chain(workers).collect();
     let mut waiting = Vec::new();
     if let Some(data) = data {
         tiers.extend([data.pool, data.database]);
         waiting = data.waiting;
     }
+    tiers.extend(beside);
     let images = match previous {
         Some(recorded) if !through => recorded.images.clone(),
         _ => environment.images.clone(),
@@ -207,7 +220,7 @@ impl Web {
             })
             .collect();
         let routed = services.iter().any(|service| !service.paths.is_empty());
-        let edge = routed && ladder::web_trigger(ctx, &needs).is_some();
+        let edge = routed && (ctx.app.proxy.is_some() || ladder::web_trigger(ctx, &needs).is_some());
         let least = ctx.app.ingress.as_ref().map_or(LoadBalancing::default(), |i| i.load_balancing)
             == LoadBalancing::LeastRequests;
         for (service, (_, shape)) in services.iter().zip(&mut needs) {

@@ -2,8 +2,10 @@
 //!
 //! Knows targets and profile only; no tier, size or limit.
 
+use super::model::Catalogue;
 use super::plan::DemandFigures;
-use crate::domain::{ValidApp, ValidLoad, defaults};
+use super::{proxy, redis};
+use crate::domain::{Bytes, Millis, ValidApp, ValidLoad, defaults};
 
 /// Days of a mean month.
 pub const DAYS_PER_MONTH: f64 = 365.0 / 12.0;
@@ -23,6 +25,14 @@ pub struct Demand {
     pub statics: f64,
     /// Requests a second that reach the services.
     pub origin: f64,
+    /// Dynamic requests a second that reach the services.
+    pub computed: f64,
+    /// Static files a second that reach the services.
+    pub served: f64,
+    /// Reads a second that a cache may answer.
+    pub cache_reads: f64,
+    /// Jobs a second of all workers.
+    pub jobs: f64,
     /// Database reads a second.
     pub reads: f64,
     /// Database writes a second.
@@ -46,12 +56,10 @@ pub struct Demands {
 
 /// Demand of a validated application.
 #[must_use]
-pub fn demands(app: &ValidApp) -> Demands {
-    Demands {
-        now: at(app, 0),
-        soon: at(app, STATEFUL_MONTHS),
-        horizon: at(app, app.targets.growth.horizon_months.value),
-    }
+pub fn demands(app: &ValidApp, catalogue: &Catalogue, largest: Bytes) -> Demands {
+    let hit = redis::hit_ratio(app, catalogue, largest);
+    let at = |months| at(app, catalogue, hit, months);
+    Demands { now: at(0), soon: at(STATEFUL_MONTHS), horizon: at(app.targets.growth.horizon_months.value) }
 }
 
 /// Growth over so many months, as a factor.
@@ -60,23 +68,31 @@ pub fn growth_factor(app: &ValidApp, months: u64) -> f64 {
     (1.0 + app.targets.growth.percent_per_month.value as f64 / 100.0).powi(months as i32)
 }
 
-fn at(app: &ValidApp, months: u64) -> Demand {
+fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Demand {
     let (profile, growth) = (&app.profile, growth_factor(app, months));
     let (average, peak) = rates(app);
     let (average, peak) = (average * growth, peak * growth);
-    // Without a caching proxy nothing is taken off the origin.
     let statics = peak * profile.static_share.value;
     let dynamic = peak - statics;
-    let queries = dynamic * profile.queries_per_request.value;
-    let reads = queries * profile.read_share.value;
+    let cacheable = dynamic * profile.cacheable_share.value;
+    let hits = proxy::hits(app, catalogue, statics, cacheable);
+    let served = statics * (1.0 - hits.files);
+    let computed = dynamic - cacheable * hits.pages;
+    let queries = computed * profile.queries_per_request.value;
+    let cache_reads = computed * profile.cache_reads_per_request.value;
+    let always = queries * profile.read_share.value;
     Demand {
         average,
         peak,
         dynamic,
         statics,
-        origin: statics + dynamic,
-        reads,
-        writes: queries - reads,
+        origin: served + computed,
+        computed,
+        served,
+        cache_reads,
+        jobs: app.workers.iter().map(|worker| peak * worker.jobs_per_request.value).sum(),
+        reads: always + cache_reads * (1.0 - cache_hit),
+        writes: queries - always,
         egress: peak * profile.response_size.value.0 as f64 * 8.0 / 1e6,
         bytes: if app.database.is_some() { bytes(app, months) } else { 0.0 },
     }
@@ -108,6 +124,15 @@ pub fn daily_users(app: &ValidApp) -> f64 {
     }
 }
 
+/// Sessions that live at the same time after so many months.
+#[must_use]
+pub fn live_sessions(app: &ValidApp, catalogue: &Catalogue, ttl: Millis, months: u64) -> f64 {
+    let days = ttl.as_seconds() / 86_400.0;
+    // Within a day more of its users come at its peak; over days the same users come back.
+    let share = (days * app.targets.peak_to_average.value).min(1.0).max(days.min(catalogue.monthly_users.value));
+    daily_users(app) * growth_factor(app, months) * share
+}
+
 /// What has been written after so many months; at least the first day's.
 fn bytes(app: &ValidApp, months: u64) -> f64 {
     let day = daily_users(app) * app.profile.bytes_written_per_user_per_day.value.0 as f64;
@@ -125,8 +150,8 @@ impl Demand {
             origin_requests_per_second: round(self.origin),
             database_reads_per_second: round(self.reads),
             database_writes_per_second: round(self.writes),
-            cache_operations_per_second: 0.0,
-            jobs_per_second: 0.0,
+            cache_operations_per_second: round(self.cache_reads),
+            jobs_per_second: round(self.jobs),
             egress_megabits_per_second: round(self.egress),
             database_bytes: self.bytes.round() as u64,
         }

@@ -83,6 +83,11 @@ fn field(tier: &TierPlan) -> String {
         Tier::Web => format!("spec.services[{}].pin", tier.name),
         Tier::Database | Tier::Pool => "spec.database".to_owned(),
         Tier::Edge => "spec.targets".to_owned(),
+        Tier::Worker => format!("spec.workers[{}].pin", tier.name),
+        Tier::Proxy => "spec.proxy.pin".to_owned(),
+        Tier::Cache => "spec.cache.pin".to_owned(),
+        Tier::Sessions => "spec.sessions.pin".to_owned(),
+        Tier::Queue => "spec.queue".to_owned(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod assembly;
 pub mod availability;
+pub mod caching;
 pub mod changes;
 pub mod database;
 pub mod demand;
@@ -18,17 +19,22 @@ pub mod model;
 pub mod packing;
 pub mod plan;
 pub mod pool;
+pub mod proxy;
+pub mod queue;
 pub mod queueing;
 pub mod recorded;
+pub mod redis;
+mod router;
 pub mod web;
 mod why;
+pub mod worker;
 
 pub use assembly::{effective, plan};
 pub use model::{Catalogue, Constant};
 
 pub use plan::{
     Bottleneck, DatabaseSettings, DemandFigures, EdgeSettings, Finding, FindingKind, LadderRung, MonthlyCost, Plan,
-    PoolSettings, Proposal, Reason, Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan, TierSettings,
-    WebSettings,
+    PoolSettings, Proposal, ProxySettings, QueueSettings, Reason, RedisSettings, Replicas, Requirement, Roles, Rung,
+    Severity, Size, Tier, TierPlan, TierSettings, WebSettings, WorkerSettings,
 };
 pub use recorded::{RecordedPlan, RecordedTier};

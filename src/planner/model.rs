@@ -152,6 +152,58 @@ catalogue! {
     two_zones_availability = 0.9995, "share", D, "judgement: of three members two share a zone, and fall together";
     /// Availability that three zones of one region give.
     three_zones_availability = 0.9999, "share", D, "judgement: what clouds promise for one region";
+    /// Exponent of Zipf's law for pages of the web.
+    zipf_web = 0.9, "exponent", B, "Breslau et al. 1999: 0.6 to 0.9 for requests of the web; 80 % of requests on 20 % of items means 0.91";
+    /// Exponent of Zipf's law where a few items take most requests.
+    zipf_skewed = 1.2, "exponent", D, "judgement: celebrities, or the front page's items";
+    /// Memory of an item of the cache beside its value.
+    item_overhead = 120.0, "bytes", D, "judgement: Redis' dictionary entry, key, object header and expiry";
+    /// Part of a cache's memory that items may fill.
+    cache_fill = 0.75, "share", D, "judgement: full synchronisations fork, and allocators keep free pages";
+    /// Part of a session store's memory that sessions may fill.
+    sessions_fill = 0.62, "share", D, "judgement: rewriting the log forks and copies what is written meanwhile";
+    /// Memory of Redis without items.
+    redis_base_mib = 12.0, "MiB", D, "judgement: process, replication buffers and clients";
+    /// Memory of a Sentinel.
+    sentinel_mib = 16.0, "MiB", D, "judgement: one process that watches two others";
+    /// CPU of a Sentinel.
+    sentinel_millicores = 20.0, "millicores", D, "judgement: a few pings a second, never throttled";
+    /// Operations of one core of Redis.
+    redis_operations_per_core = 80_000.0, "operations/s", B, "published without pipelining: 115,000 to 160,000 on one core; half to two thirds of it";
+    /// Memory of a router without connections.
+    front_mib = 24.0, "MiB", D, "judgement: HAProxy with one thread, its checks and statistics";
+    /// Bytes of a session.
+    session_bytes = 2048.0, "bytes", D, "judgement: who, since when and a small basket";
+    /// Operations on sessions for each dynamic request.
+    session_operations = 2.0, "operations/request", D, "judgement: read it, and prolong it";
+    /// Users of a month over users of a day.
+    monthly_users = 5.0, "factor", D, "judgement: services publish that a fifth to a half of a month's users come on a day";
+    /// Messages of one core of the queue.
+    queue_messages_per_core = 750.0, "messages/s", A, "RabbitMQ 2020: 37,000 messages of 1 KiB a second on three nodes of 16 cores, quorum queues";
+    /// Part of the queue's published rate that is planned with.
+    queue_share = 0.5, "share", A, "RabbitMQ 2020: clusters of 65,000 to 70,000 messages a second gave 20,000 to 30,000 under backlog or with a node lost";
+    /// Memory of the queue's broker without messages.
+    queue_base_mib = 160.0, "MiB", D, "judgement: Erlang's machine, plugins and management statistics";
+    /// Memory of a message that waits.
+    queue_message_bytes = 64.0, "bytes", D, "judgement: a quorum queue's index keeps each message's place in memory";
+    /// Bytes of a message on the volume.
+    message_bytes = 4096.0, "bytes", D, "judgement: an address of what is to be done, not the thing itself";
+    /// Part of the broker's memory above which publishers wait.
+    queue_watermark = 0.6, "share", B, "RabbitMQ's guide: 0.4 to 0.7 of what the broker may use";
+    /// Memory of a worker without a job.
+    worker_mib = 64.0, "MiB", D, "judgement: a runtime and one job's data; measure yours at work";
+    /// Requests of one core of the caching proxy.
+    proxy_requests_per_core = 10_000.0, "requests/s", B, "Varnish: 23,000 cached requests/s a core on a Xeon of 2010; half of it with logging";
+    /// Distinct pages that may be kept.
+    proxy_pages = 10_000.0, "pages", D, "judgement: pages of a shop or of a magazine; a page of several languages counts as several";
+    /// Distinct static files.
+    proxy_files = 1_000.0, "files", D, "judgement: pictures, scripts and styles of all pages";
+    /// Memory of an object of the proxy beside its body.
+    proxy_object_overhead = 1024.0, "bytes", A, "Varnish's documentation: about 1 KiB an object";
+    /// Part of the proxy's memory that objects may fill.
+    proxy_fill = 0.65, "share", D, "judgement: allocator slack, threads and the compiled configuration";
+    /// Memory of the proxy without objects.
+    proxy_base_mib = 160.0, "MiB", D, "judgement: shared log of 80 MiB, threads and answers that are not kept";
     /// Price of a core.
     price_core = 24.0, "USD/month", D, "judgement: on-demand list prices of large clouds, 2025, rounded";
     /// Price of a GiB of memory.

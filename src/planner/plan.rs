@@ -106,9 +106,14 @@ pub struct LadderRung {
 #[allow(missing_docs)]
 pub enum Tier {
     Edge,
+    Proxy,
     Web,
+    Worker,
     Pool,
     Database,
+    Cache,
+    Sessions,
+    Queue,
 }
 
 impl Tier {
@@ -117,16 +122,32 @@ impl Tier {
     pub const fn component(self) -> &'static str {
         match self {
             Self::Edge => "edge",
+            Self::Proxy => "proxy",
             Self::Web => "web",
+            Self::Worker => "worker",
             Self::Pool => "pool",
             Self::Database => "database",
+            Self::Cache => "cache",
+            Self::Sessions => "sessions",
+            Self::Queue => "queue",
         }
     }
 
-    /// Whether the tier holds data of record.
+    /// The component label of the routers before the tier's members, where there are such.
+    #[must_use]
+    pub const fn router_component(self) -> Option<&'static str> {
+        match self {
+            Self::Cache => Some("cache-router"),
+            Self::Sessions => Some("sessions-router"),
+            Self::Queue => Some("queue-router"),
+            _ => None,
+        }
+    }
+
+    /// Whether the tier holds data that is nowhere else.
     #[must_use]
     pub const fn is_stateful(self) -> bool {
-        matches!(self, Self::Database)
+        matches!(self, Self::Database | Self::Sessions | Self::Queue)
     }
 }
 
@@ -231,6 +252,14 @@ pub enum TierSettings {
     Pool(PoolSettings),
     /// Of the database.
     Database(DatabaseSettings),
+    /// Of the cache and of the session store.
+    Redis(RedisSettings),
+    /// Of the queue.
+    Queue(QueueSettings),
+    /// Of a worker.
+    Worker(WorkerSettings),
+    /// Of the caching proxy.
+    Proxy(ProxySettings),
 }
 
 /// Settings of the edge.
@@ -316,6 +345,92 @@ pub struct DatabaseSettings {
     pub agent: Size,
 }
 
+/// Settings of a cache or session store.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RedisSettings {
+    /// `maxmemory`.
+    pub max_memory_bytes: u64,
+    /// `maxmemory-policy`; `noeviction` for sessions.
+    pub eviction_policy: String,
+    /// Whether every write is in a log on a volume.
+    pub persistent: bool,
+    /// Whether a Sentinel runs in each pod: with three members.
+    pub sentinel: bool,
+    /// Size of the Redis container; the Sentinel gets the rest of `perReplica`.
+    pub redis: Size,
+    /// Size of the Sentinel container; nothing without one.
+    pub sentinel_size: Size,
+    /// Pods of the router.
+    pub router_replicas: u32,
+    /// Size of one pod of the router.
+    pub router: Size,
+    /// Most connections of one pod of the router.
+    pub router_max_connections: u32,
+}
+
+/// Settings of the queue.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueSettings {
+    /// `total_memory_available_override_value`: what the broker may count on.
+    pub memory_available_bytes: u64,
+    /// `vm_memory_high_watermark.absolute`: above it publishers wait.
+    pub memory_high_watermark_bytes: u64,
+    /// `disk_free_limit.absolute`: below it publishers wait.
+    pub disk_free_limit_bytes: u64,
+    /// `raft.wal_max_size_bytes`.
+    pub wal_max_size_bytes: u64,
+    /// `consumer_timeout`: a job that takes longer goes back to the queue.
+    pub consumer_timeout_ms: u64,
+    /// Members that hold each message.
+    pub quorum: u32,
+    /// Pods of the router.
+    pub router_replicas: u32,
+    /// Size of one pod of the router.
+    pub router: Size,
+    /// Most connections of one pod of the router.
+    pub router_max_connections: u32,
+}
+
+/// Settings of a worker.
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerSettings {
+    /// Whether there is an autoscaler.
+    pub autoscaled: bool,
+    /// CPU use that the autoscaler aims at, in percent of the request.
+    pub target_cpu_percent: u32,
+    /// Fewest pods that stay during voluntary disruptions is replicas.min minus this.
+    pub max_unavailable: u32,
+    /// Pods that a roll-out may add at once.
+    pub surge: u32,
+    /// How long a pod that is told to stop may go on with its job.
+    pub finish_seconds: u32,
+    /// Jobs that may wait for each pod so that the last one still ends within `maxDelay`.
+    pub backlog_per_worker: u64,
+}
+
+/// Settings of the caching proxy.
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxySettings {
+    /// Memory for objects, of one pod.
+    pub storage_bytes: u64,
+    /// Memory for answers that are not kept, of one pod.
+    pub transient_bytes: u64,
+    /// For how long an answer without an age of its own is fresh.
+    pub ttl_seconds: u64,
+    /// For how long after that it is served while it is fetched anew.
+    pub grace_seconds: u64,
+    /// For how long after that it is served while the services fail.
+    pub stale_if_error_seconds: u64,
+    /// Pods that the edge can address, `replicas.max` or more.
+    pub slots: u32,
+    /// Most connections of one pod.
+    pub max_connections: u32,
+}
+
 /// Changes that wait for an approval.
 #[derive(Serialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -356,6 +471,12 @@ impl Plan {
     #[must_use]
     pub fn tier(&self, tier: Tier) -> Option<&TierPlan> {
         self.tiers.iter().find(|t| t.tier == tier)
+    }
+
+    /// The plan of a worker.
+    #[must_use]
+    pub fn worker(&self, name: &str) -> Option<&TierPlan> {
+        self.tiers.iter().find(|t| t.tier == Tier::Worker && t.name == name)
     }
 
     /// The plan of a web service.

@@ -54,8 +54,8 @@ pub fn need(ctx: &Context<'_>, service: &ValidService) -> WebNeed {
     let static_ms = ctx.catalogue.static_cpu_ms.value.min(cpu_ms);
     let busy = |dynamic: f64, statics: f64| (dynamic * cpu_ms + statics * static_ms) * service.request_share / 1000.0;
     WebNeed {
-        busy_now: busy(ctx.demands.now.dynamic, ctx.demands.now.statics),
-        busy_horizon: busy(ctx.demands.horizon.dynamic, ctx.demands.horizon.statics),
+        busy_now: busy(ctx.demands.now.computed, ctx.demands.now.served),
+        busy_horizon: busy(ctx.demands.horizon.computed, ctx.demands.horizon.served),
         cpu_ms,
         slack_ms: ctx.app.targets.latency_p99.value.0 as f64 - profile.service_time_p99.value.0 as f64,
         memory: profile.memory_per_replica.value,

@@ -2,6 +2,7 @@
 //! name, and every pod name made from it, stays within 63 characters.
 
 use crate::domain::AppName;
+use crate::planner::Tier;
 
 /// Objects of one service of the web tier.
 #[must_use]
@@ -79,6 +80,54 @@ pub fn pool_direct(app: &AppName) -> String {
 #[must_use]
 pub fn pool_auth(app: &AppName) -> String {
     format!("{app}-pool-auth")
+}
+
+/// Objects of the cache, of the sessions, of the queue or of the proxy, and the Service at which clients reach it.
+#[must_use]
+pub fn engine(app: &AppName, tier: Tier) -> String {
+    format!("{app}-{}", tier.component())
+}
+
+/// Headless Service of an engine's members.
+#[must_use]
+pub fn engine_members(app: &AppName, tier: Tier) -> String {
+    format!("{app}-{}-members", tier.component())
+}
+
+/// Service of one member of an engine; the pod's name is the same.
+#[must_use]
+pub fn engine_member(app: &AppName, tier: Tier, ordinal: u32) -> String {
+    format!("{app}-{}-{ordinal}", tier.component())
+}
+
+/// Generated Secret of an engine; made once, never applied.
+#[must_use]
+pub fn engine_auth(app: &AppName, tier: Tier) -> String {
+    format!("{app}-{}-auth", tier.component())
+}
+
+/// Secret with the part of an engine's configuration that holds secrets.
+#[must_use]
+pub fn engine_config(app: &AppName, tier: Tier) -> String {
+    format!("{app}-{}-config", tier.component())
+}
+
+/// Volume claim of one member of an engine.
+#[must_use]
+pub fn engine_claim(app: &AppName, tier: Tier, ordinal: u32) -> String {
+    format!("data-{app}-{}-{ordinal}", tier.component())
+}
+
+/// Objects of the routers before an engine's members.
+#[must_use]
+pub fn router(app: &AppName, tier: Tier) -> String {
+    format!("{app}-{}-router", tier.component())
+}
+
+/// Objects of a worker.
+#[must_use]
+pub fn worker(app: &AppName, worker: &str) -> String {
+    format!("{app}-worker-{worker}")
 }
 
 /// `NetworkPolicy` of all migrations.

@@ -6,6 +6,8 @@
 
 mod app;
 mod checker;
+mod memory;
+mod messaging;
 mod networking;
 mod profile;
 mod services;
@@ -49,10 +51,15 @@ pub fn validate(
     let targets = targets::targets(&mut check, &spec.targets);
     let profile = profile::profile(&mut check, spec.profile.as_ref());
     let services = services::services(&mut check, spec);
+    let workers = messaging::workers(&mut check, spec);
     let migrations = services::migrations(&mut check, spec);
     let ingress = networking::ingress(&mut check, spec);
     let network = networking::network(&mut check, spec.network.as_ref());
     let database = spec.database.as_ref().map(|declared| tiers::checked_database(&mut check, declared));
+    let cache = spec.cache.as_ref().map(|declared| memory::cache(&mut check, declared));
+    let sessions = memory::sessions(&mut check, spec);
+    let queue = messaging::queue(&mut check, spec);
+    let proxy = memory::proxy(&mut check, spec);
     check.finish(ValidApp {
         name,
         namespace: namespace.to_owned(),
@@ -65,10 +72,15 @@ pub fn validate(
         targets,
         profile,
         services,
+        workers,
         migrations,
         ingress,
         network,
         database,
+        cache,
+        sessions,
+        queue,
+        proxy,
         spec: spec.clone(),
     })
 }

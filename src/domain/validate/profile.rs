@@ -41,9 +41,19 @@ pub(super) fn profile(check: &mut Checker, declared: Option<&Profile>) -> ValidP
         )),
         read_share: defaults::READ_SHARE.or(share(check, "spec.profile.readPercent", declared.read_percent)),
         static_share: defaults::STATIC_SHARE.or(share(check, "spec.profile.staticPercent", declared.static_percent)),
+        cacheable_share: defaults::CACHEABLE_SHARE.or(share(
+            check,
+            "spec.profile.cacheablePercent",
+            declared.cacheable_percent,
+        )),
         queries_per_request: defaults::QUERIES_PER_REQUEST.or(check.decimal(
             "spec.profile.queriesPerRequest",
             declared.queries_per_request.as_ref(),
+            0.0..=10_000.0,
+        )),
+        cache_reads_per_request: defaults::CACHE_READS_PER_REQUEST.or(check.decimal(
+            "spec.profile.cacheReadsPerRequest",
+            declared.cache_reads_per_request.as_ref(),
             0.0..=10_000.0,
         )),
         bytes_written_per_user_per_day: defaults::BYTES_PER_USER.or(check.bytes(

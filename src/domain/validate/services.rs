@@ -86,7 +86,7 @@ fn service(
     }
 }
 
-fn image(check: &mut Checker, field: &str, image: &str) {
+pub(super) fn image(check: &mut Checker, field: &str, image: &str) {
     check.text(field, image, 512);
     if image.chars().any(|c| c.is_whitespace() || c.is_control()) {
         check.report(
@@ -97,7 +97,7 @@ fn image(check: &mut Checker, field: &str, image: &str) {
     }
 }
 
-fn words(check: &mut Checker, field: &str, words: Option<&[String]>) {
+pub(super) fn words(check: &mut Checker, field: &str, words: Option<&[String]>) {
     let words = words.unwrap_or_default();
     check.length(field, words.len(), 64);
     if let Some(word) = words.iter().find(|word| word.len() > 4096) {
@@ -111,11 +111,18 @@ fn reserved(spec: &ScaledAppSpec) -> BTreeSet<String> {
     if spec.database.is_some() {
         names.extend(["DATABASE_URL", "DATABASE_READ_URL", "DATABASE_DIRECT_URL"].map(str::to_owned));
     }
+    let given = [
+        (spec.cache.is_some(), ["CACHE_URL"].as_slice()),
+        (spec.sessions.is_some(), &["SESSION_URL", "SESSION_TTL_SECONDS"]),
+        (spec.queue.is_some(), &["AMQP_URL"]),
+        (spec.proxy.is_some(), &["PURGE_URL", "PURGE_TOKEN"]),
+    ];
+    names.extend(given.iter().filter(|(there, _)| *there).flat_map(|(_, names)| names.iter().map(|n| (*n).to_owned())));
     names.extend(spec.services.iter().map(|s| format!("SERVICE_{}_URL", s.name.to_uppercase().replace('-', "_"))));
     names
 }
 
-fn environment(check: &mut Checker, field: &str, env: &[EnvVar], spec: &ScaledAppSpec) {
+pub(super) fn environment(check: &mut Checker, field: &str, env: &[EnvVar], spec: &ScaledAppSpec) {
     check.length(field, env.len(), 128);
     check.distinct(field, env.iter().map(|e| e.name.as_str()));
     let reserved = reserved(spec);
@@ -219,7 +226,7 @@ fn health(check: &mut Checker, field: &str, declared: Option<&Health>) -> Health
     health
 }
 
-fn security_context(
+pub(super) fn security_context(
     check: &mut Checker,
     field: &str,
     declared: Option<&ServiceSecurityContext>,

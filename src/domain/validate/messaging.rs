@@ -1,0 +1,136 @@
+//! The message queue and the workers.
+
+use super::checker::{Checker, is_name};
+use super::memory::members;
+use super::services::{environment, image, security_context, words};
+use crate::api::{ScaledAppSpec, Worker, WorkerPin};
+use crate::domain::tiers::DEAD_SUFFIX;
+use crate::domain::{Bytes, Millis, ValidQueue, ValidQueueDeclaration, ValidWorker, ValidWorkerPin, defaults};
+
+/// The message queue.
+pub(super) fn queue(check: &mut Checker, spec: &ScaledAppSpec) -> Option<ValidQueue> {
+    let declared = spec.queue.as_ref()?;
+    let queues = declared.queues.as_deref().unwrap_or_default();
+    check.length("spec.queue.queues", queues.len(), 32);
+    check.distinct("spec.queue.queues", queues.iter().map(|queue| queue.name.as_str()));
+    let mut valid = Vec::new();
+    for (index, queue) in queues.iter().enumerate() {
+        let field = format!("spec.queue.queues[{index}]");
+        if !is_queue_name(&queue.name) {
+            check.report(
+                format!("{field}.name"),
+                format!("is {:?}", queue.name),
+                "start with a letter, use lower-case letters, digits, '-' and '.' only, and at most 63 characters",
+            );
+        } else if queue.name.ends_with(DEAD_SUFFIX) {
+            check.report(
+                format!("{field}.name"),
+                format!("is {:?}, as a queue of dead messages is called", queue.name),
+                format!("choose a name without {DEAD_SUFFIX}"),
+            );
+        }
+        let limit = check.integer(&format!("{field}.deliveryLimit"), queue.delivery_limit, 1..=1000);
+        let most = check.integer(&format!("{field}.maxLength"), queue.max_length, 1..=100_000_000);
+        valid.push(ValidQueueDeclaration {
+            name: queue.name.clone(),
+            delivery_limit: limit.unwrap_or(defaults::DELIVERY_LIMIT),
+            max_length: defaults::MAX_LENGTH.or(most),
+            dead_letter: queue.dead_letter.unwrap_or(true),
+        });
+    }
+    let pinned = declared.pin.as_ref().and_then(|pin| pin.members);
+    Some(ValidQueue { queues: valid, pinned_members: members(check, "spec.queue.pin.members", pinned) })
+}
+
+fn is_queue_name(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| inner(b) || b == b'-' || b == b'.')
+        && text.bytes().last().is_some_and(inner)
+}
+
+/// The workers.
+pub(super) fn workers(check: &mut Checker, spec: &ScaledAppSpec) -> Vec<ValidWorker> {
+    let declared = spec.workers.as_deref().unwrap_or_default();
+    check.length("spec.workers", declared.len(), 16);
+    check.distinct("spec.workers", declared.iter().map(|worker| worker.name.as_str()));
+    declared.iter().enumerate().map(|(index, w)| worker(check, spec, &format!("spec.workers[{index}]"), w)).collect()
+}
+
+fn worker(check: &mut Checker, spec: &ScaledAppSpec, field: &str, w: &Worker) -> ValidWorker {
+    if !is_name(&w.name, 20) {
+        check.report(
+            format!("{field}.name"),
+            format!("is {:?}", w.name),
+            "start with a letter, use lower-case letters, digits and '-' only, and at most 20 characters",
+        );
+    }
+    image(check, &format!("{field}.image"), &w.image);
+    words(check, &format!("{field}.command"), w.command.as_deref());
+    words(check, &format!("{field}.args"), w.args.as_deref());
+    let env = w.env.clone().unwrap_or_default();
+    environment(check, &format!("{field}.env"), &env, spec);
+    let env_from = w.env_from.clone().unwrap_or_default();
+    check.length(&format!("{field}.envFrom"), env_from.len(), 16);
+    if let Some(queue) = &w.queue {
+        takes_from(check, spec, field, queue);
+    }
+    let jobs = check.integer(&format!("{field}.jobsPerThousandRequests"), w.jobs_per_thousand_requests, 0..=1_000_000);
+    let time =
+        check.duration(&format!("{field}.timePerJob"), w.time_per_job.as_ref(), Millis(1)..=Millis::seconds(6 * 3600));
+    let time = defaults::TIME_PER_JOB.or(time);
+    let delay =
+        check.duration(&format!("{field}.maxDelay"), w.max_delay.as_ref(), Millis(1)..=Millis::seconds(7 * 86_400));
+    let delay = defaults::MAX_DELAY.or(delay);
+    if delay.value <= time.value {
+        check.report(
+            format!("{field}.maxDelay"),
+            format!("is {}, and one job alone takes {}", delay.value, time.value),
+            "write more than timePerJob, since a job also waits",
+        );
+    }
+    ValidWorker {
+        name: w.name.clone(),
+        image: w.image.clone(),
+        command: w.command.clone().unwrap_or_default(),
+        args: w.args.clone().unwrap_or_default(),
+        env,
+        env_from,
+        queue: w.queue.clone(),
+        jobs_per_request: defaults::JOBS_PER_REQUEST.or(jobs.map(|jobs| jobs as f64 / 1000.0)),
+        time_per_job: time,
+        max_delay: delay,
+        security_context: security_context(check, field, w.security_context.as_ref()),
+        pin: pin(check, field, w),
+        autoscaled: w.autoscaling.is_some(),
+    }
+}
+
+fn takes_from(check: &mut Checker, spec: &ScaledAppSpec, field: &str, queue: &str) {
+    let known = spec.queue.as_ref().and_then(|q| q.queues.as_deref()).unwrap_or_default();
+    if !known.iter().any(|declared| declared.name == *queue) {
+        check.report(
+            format!("{field}.queue"),
+            format!("is {queue:?}, which spec.queue.queues does not have"),
+            format!("add '- name: {queue}' to spec.queue.queues, or name one that is there"),
+        );
+    }
+}
+
+fn pin(check: &mut Checker, field: &str, w: &Worker) -> ValidWorkerPin {
+    let declared: WorkerPin = w.pin.clone().unwrap_or_default();
+    if declared.replicas.is_some() && w.autoscaling.is_some() {
+        check.report(
+            format!("{field}.pin.replicas"),
+            "fixes the pods, and autoscaling varies them",
+            "keep one of the two",
+        );
+    }
+    let field = format!("{field}.pin");
+    ValidWorkerPin {
+        replicas: check.integer(&format!("{field}.replicas"), declared.replicas, 1..=5000).map(|count| count as u32),
+        cpu: check.cpu(&format!("{field}.cpu"), declared.cpu.as_ref()),
+        memory: check.bytes(&format!("{field}.memory"), declared.memory.as_ref(), Bytes::mib(8)..=Bytes::gib(1024)),
+    }
+}
