@@ -26,6 +26,7 @@ pub mod pool;
 pub mod pool_config;
 pub mod registry;
 pub mod rollout;
+pub mod router;
 pub mod routes;
 pub mod web;
 
