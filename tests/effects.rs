@@ -113,7 +113,7 @@ fn effect(spec: &Value) -> String {
     let environment = Environment::default();
     let mut plan = plan(&app, &Catalogue::builtin(), &environment, None);
     plan.hash.clear();
-    let credentials = Credentials::generate(|_| 1);
+    let credentials = Credentials::generate(&plan, |_| 1);
     let objects = resources::build(&app, &plan, &environment, Some(&credentials)).into_ordered();
     let objects: Vec<String> = objects.iter().map(|object| object.object.to_string()).collect();
     format!("{}\n{}", serde_json::to_string(&plan).unwrap(), objects.join("\n"))

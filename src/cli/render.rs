@@ -21,7 +21,7 @@ use crate::domain::{Environment, ValidApp, validate};
 use crate::planner::{Catalogue, Plan, RecordedPlan, Tier, effective, plan};
 use crate::report::findings;
 use crate::resources::meta::Part;
-use crate::resources::{self, Credentials, DesiredObject, DesiredSet, Stage, names};
+use crate::resources::{self, Credentials, DesiredObject, DesiredSet, Passwords, Stage, credentials, names};
 
 #[derive(Args, Debug)]
 #[command(
@@ -65,7 +65,7 @@ pub(super) fn run(args: &RenderArgs) -> Result<(), CliError> {
     }
     let mut rendered = Rendered::default();
     for (app, plan) in &planned {
-        let credentials = args.secrets_out.is_some().then(fresh_credentials).transpose()?;
+        let credentials = args.secrets_out.is_some().then(|| fresh_credentials(plan)).transpose()?;
         render(app, plan, &environment, credentials.as_ref(), &mut rendered)?;
     }
     if let Some(path) = &args.secrets_out {
@@ -117,8 +117,8 @@ fn render(
     rendered: &mut Rendered,
 ) -> Result<(), CliError> {
     let mut set = resources::build(app, plan, environment, credentials);
-    if let Some(credentials) = credentials.filter(|_| app.database.is_some()) {
-        add_auth_secret(app, credentials, &mut set);
+    for (tier, passwords) in credentials.iter().flat_map(|all| all.iter()) {
+        add_auth_secret(app, tier, passwords, &mut set);
     }
     rendered.manifests.push_str(&header(app, plan));
     for object in set.into_ordered() {
@@ -134,8 +134,8 @@ fn header(app: &ValidApp, plan: &Plan) -> String {
         "# ScaledApp {}/{}, plan {}: what the operator writes, in its order.\n",
         app.namespace, app.name, plan.hash
     );
-    if app.database.is_some() {
-        let secrets = [names::database_auth(&app.name), names::database(&app.name), names::pool_auth(&app.name)];
+    let secrets: Vec<String> = credentials::tiers(plan).into_iter().flat_map(|tier| left_out(app, tier)).collect();
+    if !secrets.is_empty() {
         let _ = writeln!(out, "# Not here: the Secrets with generated passwords {}.", secrets.join(", "));
     }
     if !app.migrations.is_empty() {
@@ -144,6 +144,15 @@ fn header(app: &ValidApp, plan: &Plan) -> String {
         );
     }
     out
+}
+
+/// Secrets of a tier that hold what was generated: its own, its binding, and what else is made from them.
+fn left_out(app: &ValidApp, tier: Tier) -> Vec<String> {
+    let derived = match tier {
+        Tier::Database => Some(names::pool_auth(&app.name)),
+        _ => credentials::copy(&app.name, tier),
+    };
+    [names::engine_auth(&app.name, tier), names::engine(&app.name, tier)].into_iter().chain(derived).collect()
 }
 
 fn document(mut object: DesiredObject) -> Result<String, CliError> {
@@ -157,18 +166,18 @@ fn document(mut object: DesiredObject) -> Result<String, CliError> {
 }
 
 /// Passwords of a cryptographic generator that the operating system seeds.
-fn fresh_credentials() -> Result<Credentials, CliError> {
+fn fresh_credentials(plan: &Plan) -> Result<Credentials, CliError> {
     let mut random = StdRng::try_from_os_rng()
         .map_err(|error| CliError::Usage(format!("the operating system gives no random numbers: {error}")))?;
-    Ok(Credentials::generate(|below| random.random_range(0..below.max(1))))
+    Ok(Credentials::generate(plan, |below| random.random_range(0..below.max(1))))
 }
 
 /// The Secret that the operator makes once and outside of the desired set.
-fn add_auth_secret(app: &ValidApp, credentials: &Credentials, set: &mut DesiredSet) {
-    let part = Part { component: Tier::Database.component(), name: "postgresql", service: None };
-    let data = credentials.data().into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect();
+fn add_auth_secret(app: &ValidApp, tier: Tier, passwords: &Passwords, set: &mut DesiredSet) {
+    let part = Part { component: tier.component(), name: credentials::engine(tier), service: None };
+    let data = passwords.data().into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect();
     let secret =
-        Secret { metadata: part.meta(app, names::database_auth(&app.name)), data: Some(data), ..Secret::default() };
+        Secret { metadata: part.meta(app, names::engine_auth(&app.name, tier)), data: Some(data), ..Secret::default() };
     set.add(Stage::Foundation, &secret);
 }
 

@@ -14,7 +14,8 @@ use strum::IntoStaticStr;
 
 use crate::api::{DeletionPolicy, labels};
 use crate::domain::ValidApp;
-use crate::resources::{Credentials, names};
+use crate::planner::{Plan, Tier};
+use crate::resources::{Credentials, Passwords, credentials, names};
 
 use super::context::Context;
 use super::error::{Class, Staged, class_of, is_conflict};
@@ -45,7 +46,7 @@ pub enum CredentialsError {
         config: String,
     },
     /// The Secret lacks a key.
-    #[error("Secret {secret} has no {key}; restore it, the database was made with it")]
+    #[error("Secret {secret} has no {key}; restore it, the tier was made with it")]
     PasswordMissing {
         /// The Secret.
         secret: String,
@@ -94,7 +95,7 @@ pub fn check_identity(observed: &Observed, app: &ValidApp) -> Result<(), Credent
         return Ok(());
     }
     let claims = claims.join(", ");
-    if observed.auth.is_none() {
+    if observed.secret(&names::database_auth(&app.name)).is_none() {
         return Err(CredentialsError::PasswordsLost { claims, secret: names::database_auth(&app.name) });
     }
     if observed.patroni("config").is_none() {
@@ -104,40 +105,60 @@ pub fn check_identity(observed: &Observed, app: &ValidApp) -> Result<(), Credent
     Ok(())
 }
 
-/// The passwords of an application with a database.
+/// The generated passwords of all tiers of a plan.
 ///
 /// # Errors
-/// When they are incomplete, somebody else's, or cannot be stored.
+/// When some are incomplete, somebody else's, or cannot be stored.
 pub async fn read_or_create(
     ctx: &Context,
     observed: &Observed,
     app: &ValidApp,
-) -> Result<Option<Credentials>, CredentialsError> {
-    if app.database.is_none() {
-        return Ok(None);
+    plan: &Plan,
+) -> Result<Credentials, CredentialsError> {
+    let mut all = Credentials::default();
+    for tier in credentials::tiers(plan) {
+        all.insert(tier, of_tier(ctx, observed, app, tier).await?);
     }
-    if let Some(secret) = &observed.auth {
-        return read(secret, observed).map(Some);
+    Ok(all)
+}
+
+async fn of_tier(
+    ctx: &Context,
+    observed: &Observed,
+    app: &ValidApp,
+    tier: Tier,
+) -> Result<Passwords, CredentialsError> {
+    let name = names::engine_auth(&app.name, tier);
+    if let Some(secret) = observed.secret(&name) {
+        return read(&secret, observed, tier);
     }
-    let made = generate()?;
-    let name = names::database_auth(&app.name);
-    let secret = object(observed, app, &name, &made);
+    let made = match repeated(observed, app, tier) {
+        Some(known) => known,
+        None => generate(tier)?,
+    };
+    let secret = object(observed, app, tier, &made);
     let api: Api<Secret> = Api::namespaced(ctx.client.clone(), &observed.namespace);
     let params = PostParams { field_manager: Some(labels::FIELD_MANAGER.to_owned()), ..PostParams::default() };
     match api.create(&params, &secret).await {
         Ok(_) => {
             ctx.metrics.applied("Secret");
-            Ok(Some(made))
+            Ok(made)
         }
         Err(error) if is_conflict(&error) => {
             let stored = api.get(&name).await.map_err(CredentialsError::SecretFailed)?;
-            read(&stored, observed).map(Some)
+            read(&stored, observed, tier)
         }
         Err(error) => Err(CredentialsError::SecretFailed(error)),
     }
 }
 
-fn read(secret: &Secret, observed: &Observed) -> Result<Credentials, CredentialsError> {
+/// The values of a Secret that is gone, where another of ours repeats them.
+fn repeated(observed: &Observed, app: &ValidApp, tier: Tier) -> Option<Passwords> {
+    let secret = observed.secret(&credentials::copy(&app.name, tier)?)?;
+    read(&secret, observed, tier).ok()
+}
+
+fn read(secret: &Secret, observed: &Observed, tier: Tier) -> Result<Passwords, CredentialsError> {
     let uid = observed.app.uid().unwrap_or_default();
     if ownership::owner_of(&secret.metadata, &observed.name, &uid) != Owner::Ours {
         return Err(CredentialsError::ForeignSecret(secret.name_any()));
@@ -148,13 +169,14 @@ fn read(secret: &Secret, observed: &Observed) -> Result<Credentials, Credentials
         .flatten()
         .filter_map(|(key, ByteString(value))| Some((key.clone(), String::from_utf8(value.clone()).ok()?)))
         .collect();
-    Credentials::from_data(&data).map_err(|key| CredentialsError::PasswordMissing { secret: secret.name_any(), key })
+    Passwords::from_data(tier, &data)
+        .map_err(|key| CredentialsError::PasswordMissing { secret: secret.name_any(), key })
 }
 
 /// Passwords from the operating system's generator; each letter is even, by rejection.
-fn generate() -> Result<Credentials, CredentialsError> {
+fn generate(tier: Tier) -> Result<Passwords, CredentialsError> {
     let mut failure = None;
-    let made = Credentials::generate(|below| {
+    let made = Passwords::generate(tier, |below| {
         loop {
             match OsRng.try_next_u32() {
                 Ok(number) => {
@@ -174,12 +196,14 @@ fn generate() -> Result<Credentials, CredentialsError> {
     failure.map_or(Ok(made), |error| Err(CredentialsError::NoRandomness(error)))
 }
 
-fn object(observed: &Observed, app: &ValidApp, name: &str, made: &Credentials) -> Secret {
+/// Under `Retain` the passwords of a tier with volumes outlive the application, as the volumes do.
+fn object(observed: &Observed, app: &ValidApp, tier: Tier, made: &Passwords) -> Secret {
+    let retained = tier.is_stateful() && app.deletion_policy == DeletionPolicy::Retain;
     let instance = observed.name.as_str();
     let labels = [
-        (labels::NAME, "postgresql"),
+        (labels::NAME, credentials::engine(tier)),
         (labels::INSTANCE, instance),
-        (labels::COMPONENT, "database"),
+        (labels::COMPONENT, tier.component()),
         (labels::PART_OF, instance),
         (labels::MANAGED_BY, labels::MANAGED_BY_VALUE),
         (labels::APP, instance),
@@ -187,12 +211,11 @@ fn object(observed: &Observed, app: &ValidApp, name: &str, made: &Credentials) -
     let uid = observed.app.uid().unwrap_or_default();
     Secret {
         metadata: ObjectMeta {
-            name: Some(name.to_owned()),
+            name: Some(names::engine_auth(&app.name, tier)),
             namespace: Some(observed.namespace.clone()),
             labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
             annotations: Some(BTreeMap::from([(labels::RETAINED_FROM.to_owned(), uid)])),
-            owner_references: (app.deletion_policy == DeletionPolicy::Delete)
-                .then(|| vec![ownership::reference(&observed.app)]),
+            owner_references: (!retained).then(|| vec![ownership::reference(&observed.app)]),
             ..ObjectMeta::default()
         },
         type_: Some("Opaque".to_owned()),
@@ -207,7 +230,7 @@ mod tests {
 
     #[test]
     fn passwords_differ_and_have_their_length() {
-        let (a, b) = (generate().unwrap(), generate().unwrap());
+        let (a, b) = (generate(Tier::Database).unwrap(), generate(Tier::Database).unwrap());
         assert_ne!(a, b);
         let distinct: std::collections::BTreeSet<String> = a.data().into_values().collect();
         assert_eq!(distinct.len(), 6);

@@ -10,7 +10,7 @@ use strum::IntoStaticStr;
 use crate::engines::EngineError;
 use crate::engines::patroni::{self, DatabaseState, Outcome, Step, Truth, Wanted};
 use crate::planner::{Finding, FindingKind, Plan, Replicas, Severity, Tier, TierSettings};
-use crate::resources::Credentials;
+use crate::resources::Passwords;
 
 use super::children::number;
 use super::conditions::{DatabaseFacts, Safety};
@@ -79,7 +79,7 @@ pub async fn converge(
     ctx: &Context,
     accepted: &Accepted,
     state: &DatabaseState,
-    passwords: &Credentials,
+    passwords: &Passwords,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
     let Some(wanted) = wanted(&accepted.plan) else { return Ok(()) };

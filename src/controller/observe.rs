@@ -66,8 +66,6 @@ pub struct Observed {
     pub pods: Vec<PodView>,
     /// Its volume claims.
     pub claims: Vec<PersistentVolumeClaim>,
-    /// The generated passwords.
-    pub auth: Option<Secret>,
     /// Patroni's own objects.
     pub patroni: Vec<ConfigMap>,
     /// The plans that were accepted.
@@ -91,6 +89,13 @@ impl Observed {
     #[must_use]
     pub fn child_named(&self, kind: &'static str, name: &str) -> Option<&DynamicObject> {
         self.children.get(&(kind, name.to_owned()))
+    }
+
+    /// One of our Secrets.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<Secret> {
+        let object = self.child_named("Secret", name)?;
+        serde_json::to_value(object).and_then(serde_json::from_value).ok()
     }
 
     /// One of Patroni's objects, by the end of its name.
@@ -124,7 +129,7 @@ pub async fn observe(ctx: &Context, namespace: &str, name: &str) -> Result<Optio
     let pods: Api<PodView> = super::pods::api(&ctx.client, namespace);
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(ctx.client.clone(), namespace);
     let of_app = ListParams::default().labels(&children::app_selector(name)).limit(PAGE);
-    let (children, pods, claims, revisions, patroni, auth) = futures::try_join!(
+    let (children, pods, claims, revisions, patroni) = futures::try_join!(
         list_children(ctx, namespace, name),
         async { pages(&pods, &of_app).await.map_err(failed("pods")) },
         async { pages(&claims, &of_app).await.map_err(failed("volume claims")) },
@@ -133,10 +138,6 @@ pub async fn observe(ctx: &Context, namespace: &str, name: &str) -> Result<Optio
             pages(&revisions, &params).await.map_err(failed("plan revisions"))
         },
         async { patroni_objects(ctx, namespace, name).await.map_err(failed("Patroni's objects")) },
-        async {
-            let secrets: Api<Secret> = Api::namespaced(ctx.client.clone(), namespace);
-            secrets.get_opt(&format!("{name}-database-auth")).await.map_err(failed("the passwords"))
-        },
     )?;
     let uid = app.uid().unwrap_or_default();
     Ok(Some(Observed {
@@ -147,7 +148,6 @@ pub async fn observe(ctx: &Context, namespace: &str, name: &str) -> Result<Optio
         children,
         pods,
         claims,
-        auth,
         patroni,
     }))
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use strum::IntoStaticStr;
 
 use crate::api::{DeletionPolicy, ScaledApp, labels};
+use crate::resources::credentials;
 
 use super::context::Context;
 use super::error::{Class, Staged, class_of, is_not_found};
@@ -93,8 +94,10 @@ pub fn reference(app: &ScaledApp) -> OwnerReference {
 pub async fn keep(ctx: &Context, observed: &Observed, policy: DeletionPolicy) -> Result<(), OwnershipError> {
     let owner = reference(&observed.app);
     let goes = policy == DeletionPolicy::Delete;
-    if let Some(auth) = &observed.auth {
-        set::<Secret>(ctx, observed, &auth.metadata, goes, &owner).await?;
+    for (tier, name) in credentials::generated(&observed.name) {
+        if let Some(secret) = observed.child_named("Secret", &name) {
+            set::<Secret>(ctx, observed, &secret.metadata, goes || !tier.is_stateful(), &owner).await?;
+        }
     }
     for object in &observed.patroni {
         set::<ConfigMap>(ctx, observed, &object.metadata, goes, &owner).await?;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use kube::api::{DeleteParams, Preconditions};
 use strum::IntoStaticStr;
 
-use crate::resources::KINDS;
+use crate::resources::{KINDS, credentials};
 
 use super::children;
 use super::context::Context;
@@ -58,7 +58,7 @@ pub async fn prune(
             if wanted.contains(&slot)
                 || runs
                 || object.metadata.deletion_timestamp.is_some()
-                || is_retained(observed, kind.kind, name)
+                || is_retained(observed, wanted, kind.kind, name)
                 || ownership::owner_of(&object.metadata, &observed.name, uid) != Owner::Ours
             {
                 continue;
@@ -78,14 +78,18 @@ pub async fn prune(
     Ok(())
 }
 
-/// What outlives its tier: the passwords and the identity of the database.
-fn is_retained(observed: &Observed, kind: &str, name: &str) -> bool {
-    let Some(rest) = name.strip_prefix(observed.name.as_str()).and_then(|rest| rest.strip_prefix("-database-")) else {
-        return false;
-    };
+/// What no builder returns and yet is wanted: generated passwords while their tier is there, those of tiers with
+/// volumes for ever, and the identity of the database.
+fn is_retained(observed: &Observed, wanted: &BTreeSet<(&'static str, String)>, kind: &'static str, name: &str) -> bool {
     match kind {
-        "Secret" => rest == "auth",
-        "ConfigMap" => matches!(rest, "config" | "leader" | "sync" | "failover"),
+        "Secret" => credentials::generated(&observed.name).any(|(tier, secret)| {
+            let binding = format!("{}-{}", observed.name, tier.component());
+            secret == name && (tier.is_stateful() || wanted.contains(&("Secret", binding)))
+        }),
+        "ConfigMap" => {
+            let rest = name.strip_prefix(observed.name.as_str()).and_then(|rest| rest.strip_prefix("-database-"));
+            matches!(rest, Some("config" | "leader" | "sync" | "failover"))
+        }
         _ => false,
     }
 }

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use crate::api::{DeletionPolicy, Mode, ScaledApp};
 use crate::engines::patroni::DatabaseState;
+use crate::planner::Tier;
 use crate::resources::{self, Credentials, DesiredObject, Stage};
 
 use super::apply::{ApplyError, apply};
@@ -98,12 +99,12 @@ async fn converge(ctx: &Context, observed: &mut Observed, report: &mut Report) -
     if report.refusal.is_none() && revisions::record(ctx, observed, accepted.record(&ctx.catalogue), policy).await? {
         info!(app = observed.key(), plan = accepted.plan.hash, "a plan is accepted");
     }
-    let passwords = credentials::read_or_create(ctx, observed, &accepted.app).await?;
+    let passwords = credentials::read_or_create(ctx, observed, &accepted.app, &accepted.plan).await?;
     let mut problems = Vec::new();
-    let ended = stages(ctx, observed, accepted, passwords.as_ref(), &mut problems).await;
+    let ended = stages(ctx, observed, accepted, &passwords, &mut problems).await;
     report.troubles.extend(problems.iter().map(Trouble::of));
     report.troubles.extend(database::kept_members(&accepted.plan, observed).iter().map(Trouble::of));
-    if let (Some(state), Some(passwords)) = (&report.database, &passwords)
+    if let (Some(state), Some(passwords)) = (&report.database, passwords.of(Tier::Database))
         && let Err(error) = database::converge(ctx, accepted, state, passwords, Timestamp::now()).await
     {
         report.troubles.push(Trouble::of(&error));
@@ -116,7 +117,7 @@ async fn stages(
     ctx: &Context,
     observed: &mut Observed,
     accepted: &Accepted,
-    passwords: Option<&Credentials>,
+    passwords: &Credentials,
     problems: &mut Vec<ApplyError>,
 ) -> Result<(), Error> {
     let plan = Stages::build(ctx, observed, accepted, passwords);
@@ -138,7 +139,7 @@ async fn stages(
 }
 
 /// What runs the application's code as it was rolled out last, while a migration holds the newest.
-fn rolled(ctx: &Context, observed: &Observed, passwords: Option<&Credentials>) -> Vec<DesiredObject> {
+fn rolled(ctx: &Context, observed: &Observed, passwords: &Credentials) -> Vec<DesiredObject> {
     observed
         .revisions
         .rolled()
@@ -155,9 +156,9 @@ struct Stages {
 }
 
 impl Stages {
-    fn build(ctx: &Context, observed: &Observed, accepted: &Accepted, passwords: Option<&Credentials>) -> Self {
+    fn build(ctx: &Context, observed: &Observed, accepted: &Accepted, passwords: &Credentials) -> Self {
         let (plan, _) = database::with_its_members(&accepted.plan, observed);
-        let set = resources::build(&accepted.app, &plan, &ctx.environment, passwords);
+        let set = resources::build(&accepted.app, &plan, &ctx.environment, Some(passwords));
         let mut stages = Self { foundation: Vec::new(), jobs: Vec::new(), serve: Vec::new() };
         for object in set.into_ordered() {
             match object.stage {

@@ -8,38 +8,54 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, Secret, SecretKeySelector};
 
 use super::meta::{self, Part};
-use super::{Context, Credentials, DesiredSet, Stage, names, routes};
-use crate::domain::ValidService;
+use super::{Context, DesiredSet, Stage, credentials, names, routes};
+use crate::api::SessionStore;
+use crate::domain::{ValidService, ValidSessions};
 use crate::planner::Tier;
 
-/// Key of the address for writes, pooled.
+/// Key of the address: of the database, for writes and pooled.
 const URI: &str = "uri";
 /// Key of the address for reads of bounded lag, pooled.
 const READ_URI: &str = "read-uri";
 /// Key of the address without pooling.
 const DIRECT_URI: &str = "direct-uri";
 
-/// The binding Secret, when there is a database and its passwords are known.
-pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
-    let Some(data) = binding(context) else { return };
-    let part = Part { component: Tier::Database.component(), name: "postgresql", service: None };
-    let secret = Secret {
-        metadata: part.meta(context.app, names::database(&context.app.name)),
-        // The type that the Service Binding specification gives to a PostgreSQL binding.
-        type_: Some("servicebinding.io/postgresql".to_owned()),
-        data: Some(data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value.into_bytes()))).collect()),
-        ..Secret::default()
-    };
-    set.add(Stage::Foundation, &secret);
+/// What an application needs to reach a tier: the data of the tier's binding Secret.
+struct Binding {
+    tier: Tier,
+    /// The type that the Service Binding specification gives it.
+    kind: &'static str,
+    data: BTreeMap<&'static str, String>,
 }
 
-/// Hash of the binding, for the pod templates of its users: containers read it only at their start, so a changed
-/// one has to roll them. It reveals nothing: the password has 190 bits. Without passwords there is none, and what
-/// `render` shows then differs from the cluster in this annotation alone.
+/// All bindings whose passwords are known, in a fixed order.
+fn bindings(context: &Context<'_>) -> Vec<Binding> {
+    let redis = [Tier::Cache, Tier::Sessions].map(|tier| redis(context, tier));
+    [database(context)].into_iter().chain(redis).flatten().collect()
+}
+
+/// The binding Secrets of the tiers whose passwords are known.
+pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
+    for Binding { tier, kind, data } in bindings(context) {
+        let part = Part { component: tier.component(), name: credentials::engine(tier), service: None };
+        let secret = Secret {
+            metadata: part.meta(context.app, names::engine(&context.app.name, tier)),
+            type_: Some(format!("servicebinding.io/{kind}")),
+            data: Some(data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value.into_bytes()))).collect()),
+            ..Secret::default()
+        };
+        set.add(Stage::Foundation, &secret);
+    }
+}
+
+/// Hash of the bindings, for the pod templates of their users: containers read them only at their start, so a
+/// changed one has to roll them. It reveals nothing: a password has 190 bits. Without passwords there is none, and
+/// what `render` shows then differs from the cluster in this annotation alone.
 #[must_use]
 pub fn hash(context: &Context<'_>) -> Option<String> {
-    let data = binding(context)?;
-    Some(meta::hash(data.iter().flat_map(|(key, value)| [*key, value.as_str()])))
+    let bindings = bindings(context);
+    let texts = bindings.iter().flat_map(|binding| &binding.data).flat_map(|(key, value)| [*key, value.as_str()]);
+    (!bindings.is_empty()).then(|| meta::hash(texts))
 }
 
 /// The environment of a container of the application: addresses first, then what the owner wrote.
@@ -52,6 +68,10 @@ pub fn environment(context: &Context<'_>, service: Option<&ValidService>, owners
         let keys = [("DATABASE_URL", URI), ("DATABASE_READ_URL", READ_URI), ("DATABASE_DIRECT_URL", DIRECT_URI)];
         ours.extend(keys.map(|(name, key)| from_secret(name, names::database(&app.name), key)));
     }
+    if app.cache.is_some() {
+        ours.push(from_secret("CACHE_URL", names::engine(&app.name, Tier::Cache), URI));
+    }
+    ours.extend(app.sessions.iter().flat_map(|sessions| session_environment(context, sessions)));
     ours.extend(service.map(|service| literal("PORT".to_owned(), service.port.to_string())));
     ours.push(literal("PUBLIC_URL".to_owned(), routes::public_url(context)));
     for other in app.services.iter().filter(|other| service.is_none_or(|own| own.name != other.name)) {
@@ -63,13 +83,25 @@ pub fn environment(context: &Context<'_>, service: Option<&ValidService>, owners
     ours
 }
 
-fn binding(context: &Context<'_>) -> Option<BTreeMap<&'static str, String>> {
+/// Where sessions are, and for how long one that nobody uses is kept.
+fn session_environment(context: &Context<'_>, sessions: &ValidSessions) -> [EnvVar; 2] {
+    let tier = match sessions.store {
+        SessionStore::Memory => Tier::Sessions,
+        SessionStore::Database => Tier::Database,
+    };
+    [
+        from_secret("SESSION_URL", names::engine(&context.app.name, tier), URI),
+        literal("SESSION_TTL_SECONDS".to_owned(), (sessions.ttl.value.0 / 1000).to_string()),
+    ]
+}
+
+fn database(context: &Context<'_>) -> Option<Binding> {
     let app = context.app;
-    let password = context.credentials.filter(|_| app.database.is_some()).map(Credentials::app_password)?;
+    let password = context.passwords(Tier::Database)?.get("app-password");
     let pool = names::host(&names::pool(&app.name), &app.namespace);
     let direct = names::host(&names::pool_direct(&app.name), &app.namespace);
     let uri = |host: &str, database: &str| format!("postgresql://app:{password}@{host}:5432/{database}");
-    Some(BTreeMap::from([
+    let data = BTreeMap::from([
         ("type", "postgresql".to_owned()),
         ("provider", "scaledapp".to_owned()),
         (URI, uri(&pool, "app")),
@@ -80,7 +112,25 @@ fn binding(context: &Context<'_>) -> Option<BTreeMap<&'static str, String>> {
         ("username", "app".to_owned()),
         ("password", password.to_owned()),
         ("database", "app".to_owned()),
-    ]))
+    ]);
+    Some(Binding { tier: Tier::Database, kind: "postgresql", data })
+}
+
+/// A cache or the sessions, through their routers.
+fn redis(context: &Context<'_>, tier: Tier) -> Option<Binding> {
+    let app = context.app;
+    let password = context.passwords(tier)?.get("app-password");
+    let host = names::host(&names::engine(&app.name, tier), &app.namespace);
+    let data = BTreeMap::from([
+        ("type", "redis".to_owned()),
+        ("provider", "scaledapp".to_owned()),
+        (URI, format!("redis://app:{password}@{host}:6379/0")),
+        ("host", host),
+        ("port", "6379".to_owned()),
+        ("username", "app".to_owned()),
+        ("password", password.to_owned()),
+    ]);
+    Some(Binding { tier, kind: "redis", data })
 }
 
 fn literal(name: String, value: String) -> EnvVar {

@@ -1,8 +1,8 @@
 //! What every builder is given.
 
-use super::Credentials;
+use super::{Credentials, Passwords};
 use crate::domain::{Environment, ValidApp};
-use crate::planner::Plan;
+use crate::planner::{Plan, Tier};
 
 /// Inputs of the builders.
 #[derive(Clone, Copy)]
@@ -15,4 +15,12 @@ pub struct Context<'a> {
     pub environment: &'a Environment,
     /// Generated passwords; `None` leaves every Secret out, as `render` does.
     pub credentials: Option<&'a Credentials>,
+}
+
+impl<'a> Context<'a> {
+    /// The generated passwords of a tier; `None` where they are not known.
+    #[must_use]
+    pub fn passwords(&self, tier: Tier) -> Option<&'a Passwords> {
+        self.credentials?.of(tier)
+    }
 }

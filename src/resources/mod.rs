@@ -32,6 +32,6 @@ pub mod web;
 
 pub use build::build;
 pub use context::Context;
-pub use credentials::Credentials;
+pub use credentials::{Credentials, Passwords};
 pub use desired::{DesiredObject, DesiredSet, Stage};
 pub use registry::{KINDS, KindInfo, Registered};

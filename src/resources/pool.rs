@@ -66,14 +66,14 @@ fn config_map(context: &Context<'_>, settings: &PoolSettings) -> ConfigMap {
 
 /// The users that the pool lets in, and the word by which the agent knows the operator.
 fn auth(context: &Context<'_>) -> Option<Secret> {
-    let credentials = context.credentials?;
-    let users = format!("\"app\" \"{}\"\n", credentials.get("app-password"));
+    let passwords = context.passwords(Tier::Database)?;
+    let users = format!("\"app\" \"{}\"\n", passwords.get("app-password"));
     Some(Secret {
         metadata: PART.meta(context.app, names::pool_auth(&context.app.name)),
         type_: Some("Opaque".to_owned()),
         data: Some(BTreeMap::from([
             ("userlist.txt".to_owned(), ByteString(users.into_bytes())),
-            ("agent-token".to_owned(), ByteString(credentials.get("agent-token").as_bytes().to_vec())),
+            ("agent-token".to_owned(), ByteString(passwords.get("agent-token").as_bytes().to_vec())),
         ])),
         ..Secret::default()
     })

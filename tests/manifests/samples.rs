@@ -68,7 +68,7 @@ pub fn render(name: &str, more: &[&str]) -> Output {
 fn sample(text: &str) -> Sample {
     let (app, plan) = planned(text);
     let mut number = 0;
-    let credentials = Credentials::generate(|below| {
+    let credentials = Credentials::generate(&plan, |below| {
         number = (number * 31 + 7) % 9973;
         number % below
     });

@@ -18,7 +18,7 @@ use crate::domain::ValidApp;
 use crate::engines::EngineError;
 use crate::engines::http::{Authorization, request};
 use crate::engines::pool_agent::{self, Scope};
-use crate::resources::{Credentials, names};
+use crate::resources::{Passwords, names};
 
 /// For a switchover, or a restart that Patroni makes.
 const CHANGE: Duration = Duration::from_secs(30);
@@ -36,7 +36,7 @@ const RESTART_PAUSE_SECONDS: u64 = 30;
 pub async fn converge(
     client: &Client,
     app: &ValidApp,
-    credentials: &Credentials,
+    credentials: &Passwords,
     state: &DatabaseState,
     wanted: &Wanted<'_>,
 ) -> Result<Outcome, EngineError> {
@@ -71,7 +71,7 @@ pub async fn converge(
 struct Actor<'a> {
     client: &'a Client,
     app: &'a ValidApp,
-    credentials: &'a Credentials,
+    credentials: &'a Passwords,
     state: &'a DatabaseState,
 }
 
@@ -172,7 +172,7 @@ impl Actor<'_> {
 
 async fn tell(
     ip: IpAddr,
-    credentials: &Credentials,
+    credentials: &Passwords,
     method: Method,
     path: &str,
     body: &Value,
