@@ -5,6 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use scaledapp::planner::availability::{k_of_n, with_spare};
+use scaledapp::planner::caching::Popular;
 use scaledapp::planner::queueing;
 
 fn value(quantity: &str, inputs: &BTreeMap<&str, f64>) -> f64 {
@@ -20,6 +21,11 @@ fn value(quantity: &str, inputs: &BTreeMap<&str, f64>) -> f64 {
         "mmc_wait_p99_s" => queueing::wait_quantile(count("servers"), input("offered"), input("service_s"), 0.99),
         "sqrt_staffing_ceil" => queueing::square_root_staffing(input("offered"), input("qos")).ceil(),
         "utilisation_target" => queueing::utilisation_target(input("effective_cpu")),
+        "lru_hit_ratio_che" | "static_top_k_hit_ratio" => {
+            let items = Popular::zipf(input("items") as u64, input("zipf_alpha"));
+            let room = input("items") * input("cache_fraction");
+            if quantity.starts_with("lru") { items.hit_ratio(room) } else { items.best_static(room) }
+        }
         other => panic!("no formula for {other}"),
     }
 }
@@ -54,6 +60,29 @@ fn large_pools_neither_overflow_nor_take_long() {
     assert!(queueing::wait_quantile(1_000_000, 700_000.0, 50.0, 0.99) == 0.0);
     assert!(queueing::wait_quantile(10, 10.0, 50.0, 0.99).is_infinite());
     assert!(queueing::erlang_c(5000, 4900.0) > 0.0);
+}
+
+#[test]
+fn room_and_hit_ratio_are_each_others_inverse() {
+    for (items, exponent) in [(1, 0.9), (100_000, 0.0), (100_000, 0.9), (5_000_000, 1.2), (100_000_000_000, 0.9)] {
+        let popular = Popular::zipf(items, exponent);
+        assert!((popular.items() - items as f64).abs() < 0.5, "{items}");
+        for hit in [0.5, 0.9, 0.99] {
+            let room = popular.room_for(hit);
+            assert!(room <= items as f64 && (popular.hit_ratio(room) - hit).abs() < 1e-6, "{items} {exponent} {hit}");
+        }
+        assert!((popular.hit_ratio(items as f64) - 1.0).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn a_time_to_live_answers_more_the_more_is_asked() {
+    let pages = Popular::zipf(10_000, 0.9);
+    let ratio = |rate: f64| pages.hit_ratio_of_ttl(rate, 60.0);
+    assert!(ratio(0.1) < 0.2 && ratio(10.0) > ratio(1.0) && ratio(100_000.0) > 0.99);
+    // One item: rate * ttl / (1 + rate * ttl).
+    assert!((Popular::zipf(1, 0.9).hit_ratio_of_ttl(3.0, 1.0) - 0.75).abs() < 1e-12);
+    assert!((Popular::zipf(1, 0.9).asked_within(1e9, 60.0) - 1.0).abs() < 1e-12);
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub struct QueuePin {
 /// Pods that do jobs in the background, each one job at a time.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("!has(self.maxDelay) || !has(self.timePerJob) || duration(self.maxDelay) > duration(self.timePerJob)").message("a worker's maxDelay is at most its timePerJob, and a job also waits: write more than timePerJob"))]
 #[x_kube(validation = Rule::new("!has(self.autoscaling) || !has(self.pin) || !has(self.pin.replicas)").message("a worker's pin.replicas fixes its pods and autoscaling varies them: keep one of the two"))]
 pub struct Worker {
     /// Name of the worker; it becomes part of its objects' names.

@@ -22,4 +22,4 @@ pub use tiers::{
     ValidCache, ValidMemberPin, ValidProxy, ValidQueue, ValidQueueDeclaration, ValidSessions, ValidWorker,
     ValidWorkerPin,
 };
-pub use validate::{Problem, resolve_database, validate};
+pub use validate::{Problem, resolve_database, resolve_queue, resolve_sessions, validate};

@@ -31,6 +31,9 @@ pub struct ValidSessions {
     pub store: SessionStore,
     /// Sizes that the owner fixed.
     pub pin: ValidMemberPin,
+    /// Members that hold sessions already though no plan remembers them; a plan has no fewer. No field of the spec:
+    /// zero, unless what runs is known.
+    pub present: u32,
 }
 
 /// Sizes of a cache or session store that the owner fixed.
@@ -49,6 +52,9 @@ pub struct ValidQueue {
     pub queues: Vec<ValidQueueDeclaration>,
     /// Members that the owner fixed, 1 or 3.
     pub pinned_members: Option<u32>,
+    /// Members that hold messages already though no plan remembers them; a plan has no fewer. No field of the spec:
+    /// zero, unless what runs is known.
+    pub present: u32,
 }
 
 /// One queue.

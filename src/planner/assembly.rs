@@ -6,6 +6,7 @@ use serde_json::json;
 use super::availability::Objective;
 use super::database::{self, Members};
 use super::demand::{self, round};
+use super::engines::{Around, Engines};
 use super::ladder::{self, Climb};
 use super::model::Catalogue;
 use super::packing::Context;
@@ -14,23 +15,23 @@ use super::plan::{
 };
 use super::recorded::RecordedPlan;
 use super::web::{self, Shape, WebNeed};
-use super::{changes, edge, engine_settings, findings, lints, pool, proxy, queue, redis, worker};
+use super::{changes, edge, engine_settings, findings, kept, lints, pool, proxy, worker};
 use crate::api::{ChangeClass, ChangePolicy, LoadBalancing, ProposedChange, SessionStore};
 use crate::domain::quantity::GIB;
-use crate::domain::{Bytes, EngineImages, Environment, Millicores, ValidApp, resolve_database};
+use crate::domain::{Bytes, Environment, Millicores, ValidApp};
 
 /// The plan of an application, with what its recorded plan keeps.
 #[must_use]
 pub fn plan(app: &ValidApp, catalogue: &Catalogue, environment: &Environment, previous: Option<&RecordedPlan>) -> Plan {
-    let removed = previous.is_some_and(|p| p.tier(Tier::Database, "database").is_some()) && app.database.is_none();
-    let kept = if removed { with_database_of(app, previous) } else { app.clone() };
+    let removed = kept::removed(app, previous);
+    let kept = kept::with_kept(app, previous, &removed);
     let held = assemble(&kept, catalogue, environment, previous, false);
-    let mut waiting = held.waiting;
-    if removed {
-        waiting = vec![changes::removal(app)];
-    }
+    let mut waiting: Vec<ProposedChange> = removed.iter().map(|tier| changes::removal(app, *tier)).collect();
+    // What goes as a whole changes no more.
+    let gone: Vec<String> = waiting.iter().map(|change| change.object.clone()).collect();
+    waiting.extend(held.waiting.into_iter().filter(|change| !gone.contains(&change.object)));
     if let Some(recorded) = previous {
-        waiting.extend(changes::image_changes(app, &recorded.images, &environment.images));
+        waiting.extend(changes::image_changes(app, recorded, &environment.images));
     }
     if waiting.is_empty() {
         return held.plan;
@@ -51,25 +52,6 @@ pub fn plan(app: &ValidApp, catalogue: &Catalogue, environment: &Environment, pr
         plan.proposed = Some(Proposal { hash, changes: waiting });
     }
     plan
-}
-
-/// The application as a plan installs it: with the database that a plan still keeps though the
-/// spec no longer declares it. What is built, and recorded, is this one.
-#[must_use]
-pub fn effective(app: &ValidApp, plan: &Plan, previous: Option<&RecordedPlan>) -> ValidApp {
-    if app.database.is_none() && plan.tier(Tier::Database).is_some() {
-        with_database_of(app, previous)
-    } else {
-        app.clone()
-    }
-}
-
-fn with_database_of(app: &ValidApp, previous: Option<&RecordedPlan>) -> ValidApp {
-    let mut kept = app.clone();
-    let declared = previous.and_then(|p| p.spec.database.clone()).unwrap_or_default();
-    kept.database = resolve_database(&declared).ok();
-    kept.spec.database = Some(declared);
-    kept
 }
 
 fn waits(hash: &str, waiting: &[ProposedChange]) -> Finding {
@@ -98,20 +80,19 @@ fn assemble(
     through: bool,
 ) -> Assembled {
     let (cpu, memory) = environment.largest_pod.size().unwrap_or((Millicores(16_000), Bytes::gib(64)));
-    let demands = demand::demands(app, catalogue, memory);
-    let tiers = if app.database.is_some() { 3 } else { 1 };
-    let ctx = Context {
-        app,
-        catalogue,
-        environment,
-        demands: &demands,
-        objective: Objective::new(catalogue, app.targets.availability.value, tiers),
-        largest: Size { cpu, memory, storage: Bytes(0) },
-    };
+    let largest = Size { cpu, memory, storage: Bytes(0) };
+    let demands = demand::demands(app, catalogue, largest);
+    let objective = Objective::new(catalogue, app.targets.availability.value, chain(app));
+    let ctx = Context { app, catalogue, environment, demands: &demands, objective, largest };
     let mut findings = Vec::new();
     findings::promises(&ctx, &mut findings);
     let web = Web::plan(&ctx, &mut findings);
-    let data = Data::plan(&ctx, &web.tiers, previous, through, &mut findings);
+    let workers: Vec<TierPlan> = app.workers.iter().map(|w| worker::plan(&ctx, w, &mut findings)).collect();
+    let users: Vec<&TierPlan> = web.tiers.iter().chain(&workers).collect();
+    let data = Data::plan(&ctx, &users, previous, through, &mut findings);
+    let around = Around { users: &users, data: data.as_ref().map(|d| (&d.need, &d.database)), previous, through };
+    let engines = Engines::plan(&ctx, &around, &mut findings);
+    let proxy = app.proxy.as_ref().map(|declared| proxy::plan(&ctx, declared, &mut findings));
     findings::assumed(&ctx, &mut findings);
     let climb = Climb {
         web: &web.needs,
@@ -119,29 +100,23 @@ fn assemble(
         edge: web.edge.is_some(),
         database: data.as_ref().map(|d| (&d.need, d.members)),
         installed_members: data.as_ref().map_or(0, |d| d.database.replicas.max),
+        cache: engines.get(Tier::Cache),
+        sessions: engines.get(Tier::Sessions),
+        queue: engines.get(Tier::Queue),
+        workers: &workers,
+        proxy: proxy.as_ref(),
     };
     let ladder = ladder::ladder(&ctx, &climb);
-    let workers: Vec<TierPlan> = app.workers.iter().map(|declared| worker::plan(&ctx, declared)).collect();
-    let users: Vec<&TierPlan> = web.tiers.iter().chain(&workers).collect();
-    let mut beside: Vec<TierPlan> = Vec::new();
-    beside.extend(app.cache.as_ref().map(|cache| redis::cache(&ctx, cache, &users)));
-    beside.extend(
-        app.sessions
-            .as_ref()
-            .filter(|sessions| sessions.store == SessionStore::Memory)
-            .map(|sessions| redis::sessions(&ctx, sessions, &users)),
-    );
-    beside.extend(app.queue.as_ref().map(|queue| queue::plan(&ctx, queue, &users)));
-    let proxy = app.proxy.as_ref().map(|declared| proxy::plan(&ctx, declared));
     let mut tiers: Vec<TierPlan> = web.edge.into_iter().chain(proxy).chain(web.tiers).chain(workers).collect();
     let mut waiting = Vec::new();
     if let Some(data) = data {
         tiers.extend([data.pool, data.database]);
         waiting = data.waiting;
     }
-    tiers.extend(beside);
+    tiers.extend(engines.tiers);
+    waiting.extend(engines.waiting);
     let images = match previous {
-        Some(recorded) if !through => recorded.images.clone(),
+        Some(recorded) if !through => changes::held_images(recorded, &environment.images),
         _ => environment.images.clone(),
     };
     let mut plan = Plan {
@@ -165,6 +140,13 @@ fn assemble(
     Assembled { plan, waiting }
 }
 
+/// Tiers of which a request needs every one: a web pod, pool and database, router and session store. The edge has two
+/// pods wherever there is one, and cache, proxy and queue may be gone without a request failing.
+fn chain(app: &ValidApp) -> u32 {
+    let stored = app.sessions.as_ref().is_some_and(|sessions| sessions.store == SessionStore::Memory);
+    1 + if app.database.is_some() { 2 } else { 0 } + if stored { 2 } else { 0 }
+}
+
 /// Eight hex digits over what is installed.
 fn hash(app: &ValidApp, plan: &Plan) -> String {
     let tiers: Vec<_> = plan
@@ -177,12 +159,17 @@ fn hash(app: &ValidApp, plan: &Plan) -> String {
         "spec": changes::comparable(&app.spec),
         "tiers": tiers,
         "rungs": rungs,
-        "images": image_list(&plan.images),
+        "images": image_list(plan),
     }))
 }
 
-fn image_list(images: &EngineImages) -> [&str; 4] {
-    [&images.operator, &images.postgres, &images.pgbouncer, &images.haproxy]
+/// The images that are installed; of the engines beside the database those that the plan has.
+fn image_list(plan: &Plan) -> Vec<&str> {
+    let runs = |name: &str| {
+        let only = changes::IMAGES_OF_TIERS.iter().find(|(image, _)| *image == name);
+        only.is_none_or(|(_, tiers)| plan.tiers.iter().any(|tier| tiers.contains(&tier.tier)))
+    };
+    plan.images.named().into_iter().filter(|(name, _)| runs(name)).map(|(_, image)| image.as_str()).collect()
 }
 
 /// Prices at the fewest and at the most pods.
@@ -196,8 +183,8 @@ fn cost(catalogue: &Catalogue, tiers: &[TierPlan]) -> MonthlyCost {
     };
     MonthlyCost {
         currency: catalogue.currency.to_owned(),
-        low: round(tiers.iter().map(|t| price(t.per_replica, t.replicas.min)).sum()),
-        high: round(tiers.iter().map(|t| price(t.per_replica, t.replicas.max)).sum()),
+        low: round(tiers.iter().map(|t| price(t.per_replica, t.replicas.min) + price(t.settings.routers(), 1)).sum()),
+        high: round(tiers.iter().map(|t| price(t.per_replica, t.replicas.max) + price(t.settings.routers(), 1)).sum()),
     }
 }
 
@@ -250,13 +237,13 @@ struct Data {
 impl Data {
     fn plan(
         ctx: &Context<'_>,
-        web: &[TierPlan],
+        users: &[&TierPlan],
         previous: Option<&RecordedPlan>,
         through: bool,
         findings: &mut Vec<Finding>,
     ) -> Option<Self> {
         ctx.app.database.as_ref()?;
-        let pool_need = pool::need(ctx, web);
+        let pool_need = pool::need(ctx, users);
         let pods = pool::pods(ctx, &pool_need);
         let need = database::need(ctx, pool_need.clients);
         let members = database::members(ctx, &need);

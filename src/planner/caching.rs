@@ -59,6 +59,18 @@ impl Popular {
         self.held(bisect(|time| self.hits_within(time) >= hit_ratio)).min(self.items())
     }
 
+    /// Share of the requests for the most popular items, of which there is room for so many: what no policy exceeds.
+    #[must_use]
+    pub fn best_static(&self, room: f64) -> f64 {
+        let (mut left, mut found) = (room, 0.0);
+        for (count, share) in &self.groups {
+            let taken = count.min(left);
+            found += taken * share;
+            left -= taken;
+        }
+        found
+    }
+
     /// Hit ratio when an item lives for `ttl` seconds after it was fetched, at so many requests a second.
     #[must_use]
     pub fn hit_ratio_of_ttl(&self, rate: f64, ttl: f64) -> f64 {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::database::{self, DatabaseNeed, Sizing};
 use super::packing::{Context, size_text};
-use super::plan::{DatabaseSettings, Plan, Replicas, Size, Tier, TierSettings};
+use super::plan::{Plan, Replicas, Size, Tier, TierSettings};
 use super::pool::{self, PoolPods};
 use super::recorded::{RecordedPlan, RecordedTier};
 use crate::api::{ChangeClass, DeletionPolicy, ProposedChange, ScaledAppSpec};
@@ -102,7 +102,9 @@ fn fitted(ctx: &Context<'_>, need: &DatabaseNeed, pods: PoolPods, installed: Siz
     Sizing { members, member: Size { cpu, memory: if keeps_memory { was.memory } else { memory_fresh }, storage } }
 }
 
-fn largest(a: Size, b: Size) -> Size {
+/// The larger of each.
+#[must_use]
+pub(super) fn largest(a: Size, b: Size) -> Size {
     Size { cpu: a.cpu.max(b.cpu), memory: a.memory.max(b.memory), storage: a.storage.max(b.storage) }
 }
 
@@ -113,7 +115,8 @@ pub fn object(app: &ValidApp, tier: Tier) -> String {
 }
 
 /// The differences of two sizings, each with its class.
-fn compare(object: &str, from: Sizing, to: Sizing, why: &str) -> Vec<ProposedChange> {
+#[must_use]
+pub(super) fn compare(object: &str, from: Sizing, to: Sizing, why: &str) -> Vec<ProposedChange> {
     let mut changes = Vec::new();
     let mut change = |class, what: String| {
         changes.push(ProposedChange { object: object.to_owned(), class, reason: format!("{what}: {why}.") });
@@ -142,19 +145,42 @@ fn compare(object: &str, from: Sizing, to: Sizing, why: &str) -> Vec<ProposedCha
     changes
 }
 
+/// Whether a recorded plan has a tier that runs this image; the first four are the operator's own from the start.
+fn installed_image(previous: &RecordedPlan, name: &str) -> bool {
+    IMAGES_OF_TIERS.iter().all(|(image, _)| *image != name)
+        || IMAGES_OF_TIERS
+            .iter()
+            .any(|(image, tiers)| *image == name && previous.tiers.iter().any(|tier| tiers.contains(&tier.tier)))
+}
+
+/// Images that only some tiers run.
+pub(super) const IMAGES_OF_TIERS: [(&str, &[Tier]); 3] =
+    [("redis", &[Tier::Cache, Tier::Sessions]), ("rabbitmq", &[Tier::Queue]), ("varnish", &[Tier::Proxy])];
+
+/// The recorded images; the offered ones of engines that are not installed yet.
+#[must_use]
+pub fn held_images(previous: &RecordedPlan, offered: &EngineImages) -> EngineImages {
+    let held = |name: &str, was: &String, is: &String| {
+        if installed_image(previous, name) { was.clone() } else { is.clone() }
+    };
+    let recorded = &previous.images;
+    EngineImages {
+        redis: held("redis", &recorded.redis, &offered.redis),
+        rabbitmq: held("rabbitmq", &recorded.rabbitmq, &offered.rabbitmq),
+        varnish: held("varnish", &recorded.varnish, &offered.varnish),
+        ..recorded.clone()
+    }
+}
+
 /// Images that differ from the recorded ones restart every engine.
 #[must_use]
-pub fn image_changes(app: &ValidApp, recorded: &EngineImages, offered: &EngineImages) -> Vec<ProposedChange> {
-    let pairs = [
-        ("operator", &recorded.operator, &offered.operator),
-        ("postgres", &recorded.postgres, &offered.postgres),
-        ("pgbouncer", &recorded.pgbouncer, &offered.pgbouncer),
-        ("haproxy", &recorded.haproxy, &offered.haproxy),
-    ];
-    pairs
+pub fn image_changes(app: &ValidApp, previous: &RecordedPlan, offered: &EngineImages) -> Vec<ProposedChange> {
+    held_images(previous, offered)
+        .named()
         .into_iter()
-        .filter(|(_, was, is)| was != is)
-        .map(|(name, was, is)| ProposedChange {
+        .zip(offered.named())
+        .filter(|((_, was), (_, is))| was != is)
+        .map(|((name, was), (_, is))| ProposedChange {
             object: format!("Image/{}-{name}", app.name),
             class: ChangeClass::Rolling,
             reason: shortened(format!(
@@ -169,17 +195,23 @@ fn shortened(text: String) -> String {
     if text.chars().count() <= 512 { text } else { text.chars().take(511).chain(['…']).collect() }
 }
 
-/// The change that removes the database.
+/// The change that removes a tier with data.
 #[must_use]
-pub fn removal(app: &ValidApp) -> ProposedChange {
+pub fn removal(app: &ValidApp, tier: Tier) -> ProposedChange {
     let volumes = match app.deletion_policy {
         DeletionPolicy::Retain => "its volumes and passwords would stay (deletionPolicy Retain)",
         DeletionPolicy::Delete => "its data would go (deletionPolicy Delete)",
     };
+    let name = tier.component();
+    let what = if tier == Tier::Sessions && app.sessions.is_some() {
+        "spec.sessions.store is Database now: the session store".to_owned()
+    } else {
+        format!("spec.{name} was removed: the {name}{}", if tier == Tier::Sessions { " store" } else { "" })
+    };
     ProposedChange {
-        object: object(app, Tier::Database),
+        object: object(app, tier),
         class: ChangeClass::Destructive,
-        reason: format!("spec.database was removed: the database stays until this is approved, then {volumes}."),
+        reason: format!("{what} stays until this is approved, then {volumes}."),
     }
 }
 
@@ -212,13 +244,13 @@ pub fn classify(previous: Option<&RecordedPlan>, plan: &Plan) -> Vec<ProposedCha
                 reason: format!("The tier is new, with {}.", pods(tier.replicas)),
             }),
             Some(was) if tier.tier.is_stateful() => {
-                let from =
-                    Sizing { members: was.replicas.max, member: container(was.database.as_ref(), was.per_replica) };
-                let planned = match &tier.settings {
-                    TierSettings::Database(settings) => Some(settings),
-                    _ => None,
+                let from = Sizing { members: was.replicas.max, member: recorded_container(was) };
+                let member = match &tier.settings {
+                    TierSettings::Database(settings) => settings.postgres,
+                    TierSettings::Redis(settings) => settings.redis,
+                    _ => tier.per_replica,
                 };
-                let to = Sizing { members: tier.replicas.max, member: container(planned, tier.per_replica) };
+                let to = Sizing { members: tier.replicas.max, member };
                 changes.extend(compare(&object, from, to, "the plan asks for it"));
             }
             Some(was) => changes.extend(stateless(object, was, tier.replicas, tier.per_replica)),
@@ -232,7 +264,7 @@ pub fn classify(previous: Option<&RecordedPlan>, plan: &Plan) -> Vec<ProposedCha
             reason: "The tier goes: the plan has none.".to_owned(),
         });
     }
-    if previous.images != plan.images {
+    if held_images(previous, &plan.images) != plan.images {
         changes.push(ProposedChange {
             object: format!("Image/{}", plan.app),
             class: ChangeClass::Rolling,
@@ -242,9 +274,14 @@ pub fn classify(previous: Option<&RecordedPlan>, plan: &Plan) -> Vec<ProposedCha
     changes
 }
 
-/// The database container's size, where it is known apart from its sidecar's.
-fn container(settings: Option<&DatabaseSettings>, pod: Size) -> Size {
-    settings.map_or(pod, |settings| settings.postgres)
+/// The recorded size of the engine's own container, where it is known apart from its sidecar's.
+#[must_use]
+pub(super) fn recorded_container(was: &RecordedTier) -> Size {
+    match (&was.database, &was.redis) {
+        (Some(settings), _) => settings.postgres,
+        (_, Some(settings)) => settings.redis,
+        _ => was.per_replica,
+    }
 }
 
 fn pods(replicas: Replicas) -> String {

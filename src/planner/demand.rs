@@ -3,9 +3,9 @@
 //! Knows targets and profile only; no tier, size or limit.
 
 use super::model::Catalogue;
-use super::plan::DemandFigures;
-use super::{proxy, redis};
-use crate::domain::{Bytes, Millis, ValidApp, ValidLoad, defaults};
+use super::plan::{DemandFigures, Size};
+use super::{cache, proxy};
+use crate::domain::{ValidApp, ValidLoad, ValidWorker, defaults};
 
 /// Days of a mean month.
 pub const DAYS_PER_MONTH: f64 = 365.0 / 12.0;
@@ -33,6 +33,8 @@ pub struct Demand {
     pub cache_reads: f64,
     /// Jobs a second of all workers.
     pub jobs: f64,
+    /// Those of them that come by the queue.
+    pub queued: f64,
     /// Database reads a second.
     pub reads: f64,
     /// Database writes a second.
@@ -56,8 +58,8 @@ pub struct Demands {
 
 /// Demand of a validated application.
 #[must_use]
-pub fn demands(app: &ValidApp, catalogue: &Catalogue, largest: Bytes) -> Demands {
-    let hit = redis::hit_ratio(app, catalogue, largest);
+pub fn demands(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> Demands {
+    let hit = cache::hit_ratio(app, catalogue, largest);
     let at = |months| at(app, catalogue, hit, months);
     Demands { now: at(0), soon: at(STATEFUL_MONTHS), horizon: at(app.targets.growth.horizon_months.value) }
 }
@@ -80,6 +82,9 @@ fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Dem
     let computed = dynamic - cacheable * hits.pages;
     let queries = computed * profile.queries_per_request.value;
     let cache_reads = computed * profile.cache_reads_per_request.value;
+    let jobs = |of: fn(&ValidWorker) -> bool| {
+        app.workers.iter().filter(|worker| of(worker)).map(|worker| peak * worker.jobs_per_request.value).sum()
+    };
     let always = queries * profile.read_share.value;
     Demand {
         average,
@@ -90,7 +95,8 @@ fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Dem
         computed,
         served,
         cache_reads,
-        jobs: app.workers.iter().map(|worker| peak * worker.jobs_per_request.value).sum(),
+        jobs: jobs(|_| true),
+        queued: jobs(|worker| worker.queue.is_some()),
         reads: always + cache_reads * (1.0 - cache_hit),
         writes: queries - always,
         egress: peak * profile.response_size.value.0 as f64 * 8.0 / 1e6,
@@ -122,15 +128,6 @@ pub fn daily_users(app: &ValidApp) -> f64 {
         ValidLoad::DailyActiveUsers { users, .. } => *users as f64,
         _ => rates(app).0 * 86_400.0 / defaults::REQUESTS_PER_USER.value as f64,
     }
-}
-
-/// Sessions that live at the same time after so many months.
-#[must_use]
-pub fn live_sessions(app: &ValidApp, catalogue: &Catalogue, ttl: Millis, months: u64) -> f64 {
-    let days = ttl.as_seconds() / 86_400.0;
-    // Within a day more of its users come at its peak; over days the same users come back.
-    let share = (days * app.targets.peak_to_average.value).min(1.0).max(days.min(catalogue.monthly_users.value));
-    daily_users(app) * growth_factor(app, months) * share
 }
 
 /// What has been written after so many months; at least the first day's.

@@ -15,7 +15,7 @@ use crate::domain::{Bytes, Millicores};
 /// What the demand needs of the edge: the second layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EdgeNeed {
-    /// Requests a second at the horizon's peak.
+    /// Requests a second at the horizon's peak, those from a proxy to the services as well.
     pub requests: f64,
     /// Cores that they keep busy.
     pub busy: f64,
@@ -26,7 +26,10 @@ pub struct EdgeNeed {
 /// The need of the edge.
 #[must_use]
 pub fn need(ctx: &Context<'_>) -> EdgeNeed {
-    let requests = ctx.demands.horizon.peak;
+    let demand = &ctx.demands.horizon;
+    // What a proxy does not have passes the edge a second time, on its way to the services.
+    let again = if ctx.app.proxy.is_some() { demand.origin } else { 0.0 };
+    let requests = demand.peak + again;
     let under_way = requests * ctx.app.targets.latency_p99.value.as_seconds();
     EdgeNeed {
         requests,

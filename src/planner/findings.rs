@@ -3,7 +3,7 @@
 use super::availability::{Objective, zone_cap};
 use super::ladder::percent;
 use super::packing::Context;
-use super::plan::{Finding, FindingKind, Severity, TierPlan, TierSettings};
+use super::plan::{Finding, FindingKind, Severity, Tier, TierPlan, TierSettings};
 use crate::api::Durability;
 use crate::domain::{Origin, Sourced};
 
@@ -102,6 +102,40 @@ pub fn kept_members(ctx: &Context<'_>, asked: u32, database: &TierPlan, findings
     ));
 }
 
+/// What follows from the members of an engine beside the database; `asked` is what the spec asks for.
+pub fn engine(ctx: &Context<'_>, tier: &TierPlan, pinned: Option<u32>, asked: u32, findings: &mut Vec<Finding>) {
+    let (count, name) = (tier.replicas.max, tier.name.as_str());
+    let pin = format!("spec.{name}.pin.members");
+    if count == 1 && tier.tier.is_stateful() {
+        let held = if tier.tier == Tier::Queue { "messages" } else { "sessions" };
+        let warned = pinned == Some(1) && ctx.objective.replicated;
+        findings.push(Finding::new(
+            if warned { Severity::Warning } else { Severity::Info },
+            FindingKind::OneCopy,
+            if warned { pin.clone() } else { "spec.targets.availabilityPercent".to_owned() },
+            format!("There is one copy of the {held}: a lost volume loses them, and with a lost node they wait until it is back. {} asks for no more; from {} % on, or with {pin}: 3, there are three.", if warned { "The pin" } else { "The objective" }, percent(first_replicated(ctx))),
+        ));
+    }
+    if pinned == Some(1) && count == 1 && ctx.objective.replicated {
+        findings.push(Finding::new(
+            Severity::Warning,
+            FindingKind::PinBelowRequirement,
+            pin.clone(),
+            format!("The {name} tier is pinned to 1 member, but {} % need three: raise {pin} to 3 or lower spec.targets.availabilityPercent.", percent(ctx.objective.objective)),
+        ));
+    }
+    if count > asked {
+        let (severity, field) =
+            if pinned.is_some() { (Severity::Warning, pin) } else { (Severity::Info, "spec.targets".to_owned()) };
+        findings.push(Finding::new(
+            severity,
+            FindingKind::MembersKept,
+            field.clone(),
+            format!("The {name} tier keeps its {count} members, though {field} asks for {asked}: this version does not take members away, with or without an approval."),
+        ));
+    }
+}
+
 /// The lowest round objective that replicates.
 fn first_replicated(ctx: &Context<'_>) -> f64 {
     (ctx.objective.singles * 1000.0).floor() / 1000.0 + 0.001
@@ -162,6 +196,7 @@ pub fn assumed(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
             format!("requestsPerUserPerDay {}", requests_per_user_per_day.value),
         );
     }
+    assumed.extend(assumed_of_tiers(ctx));
     if !assumed.is_empty() {
         findings.push(Finding::new(
             Severity::Info,
@@ -173,6 +208,33 @@ pub fn assumed(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
             ),
         ));
     }
+}
+
+/// Defaults that move the tiers beside web and database.
+fn assumed_of_tiers(ctx: &Context<'_>) -> Vec<String> {
+    let mut assumed = Vec::new();
+    let mut note = |is_default: bool, text: String| {
+        if is_default {
+            assumed.push(text);
+        }
+    };
+    if let Some(cache) = &ctx.app.cache {
+        let reads = &ctx.app.profile.cache_reads_per_request;
+        note(is_default(reads), format!("cacheReadsPerRequest {}", reads.value));
+        note(is_default(&cache.item_count), format!("cache.itemCount {}", cache.item_count.value));
+        note(is_default(&cache.item_size), format!("cache.itemSize {}", cache.item_size.value));
+    }
+    if ctx.app.proxy.is_some() {
+        let cacheable = &ctx.app.profile.cacheable_share;
+        note(is_default(cacheable), format!("cacheablePercent {}", percent(cacheable.value)));
+    }
+    for worker in &ctx.app.workers {
+        let name = &worker.name;
+        let jobs = &worker.jobs_per_request;
+        note(is_default(jobs), format!("jobsPerThousandRequests {} of worker {name}", jobs.value * 1000.0));
+        note(is_default(&worker.time_per_job), format!("timePerJob {} of worker {name}", worker.time_per_job.value));
+    }
+    assumed
 }
 
 fn is_default<T>(value: &Sourced<T>) -> bool {

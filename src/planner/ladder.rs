@@ -4,6 +4,7 @@
 
 use strum::IntoEnumIterator;
 
+use super::cache;
 use super::database::{self, DatabaseNeed, Members};
 use super::packing::{Context, figure};
 use super::plan::{LadderRung, Rung, TierPlan};
@@ -23,10 +24,21 @@ pub struct Climb<'a> {
     pub database: Option<(&'a DatabaseNeed, Members)>,
     /// Members as installed.
     pub installed_members: u32,
+    /// The planned cache.
+    pub cache: Option<&'a TierPlan>,
+    /// The planned session store.
+    pub sessions: Option<&'a TierPlan>,
+    /// The planned queue.
+    pub queue: Option<&'a TierPlan>,
+    /// The planned workers.
+    pub workers: &'a [TierPlan],
+    /// The planned proxy.
+    pub proxy: Option<&'a TierPlan>,
 }
 
 /// The rungs that this version can climb.
-pub const OFFERED: [Rung; 2] = [Rung::LoadBalancer, Rung::DatabaseReplicas];
+pub const OFFERED: [Rung; 6] =
+    [Rung::LoadBalancer, Rung::DatabaseReplicas, Rung::Cache, Rung::CachingProxy, Rung::SharedSessions, Rung::Queue];
 
 /// The rungs, in order.
 #[must_use]
@@ -36,14 +48,10 @@ pub fn ladder(ctx: &Context<'_>, climb: &Climb<'_>) -> Vec<LadderRung> {
             Rung::LoadBalancer => load_balancer(ctx, climb),
             Rung::DatabaseReplicas => replicas(ctx, climb),
             Rung::Shards => off(rung, "One primary takes all writes; this version does not shard."),
-            Rung::Cache => off(rung, "This version offers no cache: every query reaches the database."),
-            Rung::CachingProxy => {
-                off(rung, "This version offers no caching proxy: every request reaches the services.")
-            }
-            Rung::SharedSessions => {
-                off(rung, "This version offers no session store: keep sessions in the database or in signed cookies.")
-            }
-            Rung::Queue => off(rung, "This version offers no queue and no workers."),
+            Rung::Cache => cached(ctx, climb),
+            Rung::CachingProxy => proxied(ctx, climb),
+            Rung::SharedSessions => shared(ctx, climb),
+            Rung::Queue => queued(ctx, climb),
             Rung::Regions => off(rung, "This version serves from one region."),
         })
         .collect()
@@ -51,6 +59,10 @@ pub fn ladder(ctx: &Context<'_>, climb: &Climb<'_>) -> Vec<LadderRung> {
 
 fn off(rung: Rung, because: impl Into<String>) -> LadderRung {
     LadderRung { rung, on: false, trigger: None, because: because.into() }
+}
+
+fn on(rung: Rung, trigger: Trigger, because: impl Into<String>) -> LadderRung {
+    LadderRung { rung, on: true, trigger: Some(trigger), because: because.into() }
 }
 
 /// What makes a second web pod necessary.
@@ -89,6 +101,10 @@ fn rounded(share: f64) -> String {
 fn load_balancer(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     let rung = Rung::LoadBalancer;
     let Some(trigger) = web_trigger(ctx, climb.web) else {
+        if climb.edge && climb.proxy.is_some() {
+            let because = "The edge is there for the declared proxy, which stands behind it; one web pod a service bears the peak.";
+            return on(rung, Trigger::Declared, because);
+        }
         let busy: f64 = climb.web.iter().map(|(need, _)| need.busy_horizon).sum();
         return off(
             rung,
@@ -157,4 +173,171 @@ fn replicas(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
         ),
     };
     LadderRung { rung, on: true, trigger: Some(trigger), because }
+}
+
+/// What gave a declared tier more than one member, or what else speaks for it.
+fn declared(ctx: &Context<'_>, tier: &TierPlan, pinned: bool, needed: bool) -> Trigger {
+    if tier.replicas.max > 1 && pinned {
+        Trigger::Pinned
+    } else if tier.replicas.max > 1 && ctx.objective.replicated {
+        Trigger::Availability
+    } else if needed {
+        Trigger::Capacity
+    } else {
+        Trigger::Declared
+    }
+}
+
+/// How many members, and why.
+fn members(ctx: &Context<'_>, tier: &TierPlan, trigger: Trigger) -> String {
+    match (trigger, tier.replicas.max) {
+        (Trigger::Availability, count) => {
+            format!(
+                "; {} % are promised: {count} members, of which any one may be lost",
+                percent(ctx.objective.objective)
+            )
+        }
+        (Trigger::Pinned, count) => format!("; the owner pinned {count} members"),
+        (_, 1) => String::new(),
+        (_, count) => format!("; {count} members are there from an earlier plan"),
+    }
+}
+
+fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+    let rung = Rung::Cache;
+    let asked = ctx.demands.soon.cache_reads;
+    let (Some(tier), Some(declared_cache)) = (climb.cache, &ctx.app.cache) else {
+        return off(
+            rung,
+            if asked > 0.0 && climb.database.is_some() {
+                format!(
+                    "No cache is declared: the {} reads a second that one could answer reach the database.",
+                    figure(asked)
+                )
+            } else {
+                "No cache is declared.".to_owned()
+            },
+        );
+    };
+    let fit = cache::fit(ctx.catalogue, declared_cache, ctx.largest);
+    let spared = asked * fit.hit;
+    // Without it, would the database leave the size that one member may have?
+    let needed = climb.database.is_some_and(|(need, members)| {
+        let cold = DatabaseNeed { reads: need.reads + spared * ctx.catalogue.read_cpu_ms.value / 1000.0, ..*need };
+        let limit = ctx.catalogue.utilisation_ceiling.value * database::room(ctx).cpu.cores();
+        database::staffed(ctx, database::busy(ctx, &cold, members.count)) > limit
+    });
+    let trigger = declared(ctx, tier, declared_cache.pin.members.is_some(), needed);
+    let database = if needed { ", more than the largest database member bears" } else { "" };
+    on(
+        rung,
+        trigger,
+        format!(
+            "It takes {} reads a second off the database{database}: {:.0} % of {}{}.",
+            figure(spared),
+            (fit.hit * 100.0).floor(),
+            figure(asked),
+            members(ctx, tier, trigger)
+        ),
+    )
+}
+
+fn proxied(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+    let rung = Rung::CachingProxy;
+    let demand = &ctx.demands.horizon;
+    let profile = &ctx.app.profile;
+    let (Some(tier), Some(proxy)) = (climb.proxy, &ctx.app.proxy) else {
+        let could = demand.statics + demand.dynamic * profile.cacheable_share.value;
+        return off(
+            rung,
+            if could > 0.0 {
+                format!(
+                    "No proxy is declared: the {} requests a second that one may keep reach the services.",
+                    figure(could)
+                )
+            } else {
+                "No proxy is declared.".to_owned()
+            },
+        );
+    };
+    let files = (demand.statics - demand.served) * ctx.catalogue.static_cpu_ms.value;
+    let pages = (demand.dynamic - demand.computed) * profile.cpu_ms_per_request.value;
+    let cores = (files + pages) / 1000.0;
+    let needed = cores > ctx.catalogue.web_pod_cores.value * ctx.catalogue.utilisation_ceiling.value;
+    let trigger = declared(ctx, tier, proxy.pinned_replicas.is_some(), needed);
+    let pods = match trigger {
+        Trigger::Availability => format!("; kept pages outlive a node: {} pods", tier.replicas.max),
+        Trigger::Pinned => format!("; the owner pinned {} pods", tier.replicas.max),
+        _ => String::new(),
+    };
+    on(
+        rung,
+        trigger,
+        format!(
+            "It answers {} of {} requests a second, and takes {} busy cores off the services{pods}.",
+            figure(demand.peak - demand.origin),
+            figure(demand.peak),
+            figure(cores)
+        ),
+    )
+}
+
+fn shared(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+    let rung = Rung::SharedSessions;
+    let pods: u32 = climb.services.iter().map(|tier| tier.replicas.max).sum();
+    let Some(sessions) = &ctx.app.sessions else {
+        return off(
+            rung,
+            if pods > 1 {
+                "No sessions are declared: with several web pods, sessions belong into the database or into signed cookies."
+            } else {
+                "No sessions are declared."
+            },
+        );
+    };
+    let needed = web_trigger(ctx, climb.web) == Some(Trigger::Capacity);
+    let why = if pods > 1 {
+        format!("up to {pods} web pods, any of which serves any user")
+    } else {
+        "any later pod serves any user".to_owned()
+    };
+    let Some(tier) = climb.sessions else {
+        let trigger = if needed { Trigger::Capacity } else { Trigger::Declared };
+        return on(rung, trigger, format!("Sessions are in the database: {why}."));
+    };
+    let trigger = declared(ctx, tier, sessions.pin.members.is_some(), needed);
+    on(
+        rung,
+        trigger,
+        format!(
+            "{} sessions live at a time: {why}{}.",
+            figure(super::sessions::live(ctx.app, ctx.catalogue, sessions.ttl.value, super::demand::STATEFUL_MONTHS)),
+            members(ctx, tier, trigger)
+        ),
+    )
+}
+
+fn queued(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+    let rung = Rung::Queue;
+    let jobs = ctx.demands.horizon.jobs;
+    let (Some(tier), Some(queue)) = (climb.queue, &ctx.app.queue) else {
+        return off(
+            rung,
+            if climb.workers.is_empty() {
+                "No queue is declared.".to_owned()
+            } else {
+                format!("No queue is declared: {} jobs a second reach the workers in another way.", figure(jobs))
+            },
+        );
+    };
+    let workers: u32 = climb.workers.iter().map(|worker| worker.replicas.max).sum();
+    let needed =
+        climb.workers.iter().any(|worker| worker.requirement.staffed_cpu_millicores > worker.per_replica.cpu.0 as f64);
+    let trigger = declared(ctx, tier, queue.pinned_members.is_some(), needed);
+    let work = if workers > 0 {
+        format!("{} jobs a second wait for {workers} worker pods", figure(jobs))
+    } else {
+        "Services and consumers scale apart".to_owned()
+    };
+    on(rung, trigger, format!("{work}{}.", members(ctx, tier, trigger)))
 }

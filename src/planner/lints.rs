@@ -5,7 +5,8 @@
 
 use super::model::Catalogue;
 use super::plan::{
-    DatabaseSettings, Finding, FindingKind, Plan, PoolSettings, Severity, Size, Tier, TierPlan, TierSettings,
+    DatabaseSettings, Finding, FindingKind, Plan, PoolSettings, ProxySettings, QueueSettings, RedisSettings, Severity,
+    Size, Tier, TierPlan, TierSettings, WorkerSettings,
 };
 
 /// Most pods of one service: as many as a pin may ask for.
@@ -19,6 +20,13 @@ pub fn lint(plan: &Plan, catalogue: &Catalogue, largest: Size) -> Vec<Finding> {
         bounds(tier, &mut found);
         node(tier, largest, plan, &mut found);
         reasons(tier, &mut found);
+        match &tier.settings {
+            TierSettings::Redis(settings) => redis(tier, settings, &mut found),
+            TierSettings::Queue(settings) => queue(tier, settings, &mut found),
+            TierSettings::Worker(settings) => worker(tier, settings, &mut found),
+            TierSettings::Proxy(settings) => proxy(tier, settings, &mut found),
+            _ => {}
+        }
     }
     if let Some(tier) = plan.tier(Tier::Database)
         && let TierSettings::Database(database) = &tier.settings
@@ -57,7 +65,7 @@ fn bounds(tier: &TierPlan, found: &mut Vec<Finding>) {
             ),
         ));
     }
-    if tier.total != tier.per_replica.times(tier.replicas.max) {
+    if tier.total != tier.per_replica.times(tier.replicas.max).plus(tier.settings.routers()) {
         broken(found, tier, "the total is not the sum of its pods");
     }
 }
@@ -84,9 +92,9 @@ fn field(tier: &TierPlan) -> String {
         Tier::Database | Tier::Pool => "spec.database".to_owned(),
         Tier::Edge => "spec.targets".to_owned(),
         Tier::Worker => format!("spec.workers[{}].pin", tier.name),
-        Tier::Proxy => "spec.proxy.pin".to_owned(),
-        Tier::Cache => "spec.cache.pin".to_owned(),
-        Tier::Sessions => "spec.sessions.pin".to_owned(),
+        Tier::Proxy => "spec.proxy".to_owned(),
+        Tier::Cache => "spec.cache".to_owned(),
+        Tier::Sessions => "spec.sessions".to_owned(),
         Tier::Queue => "spec.queue".to_owned(),
     }
 }
@@ -120,6 +128,56 @@ fn quorum(tier: &TierPlan, database: &DatabaseSettings, found: &mut Vec<Finding>
     }
     if database.loop_wait_seconds + 2 * database.retry_timeout_seconds > database.ttl_seconds {
         broken(found, tier, "loopWait and retries exceed the time to live of the leader's lock");
+    }
+}
+
+/// Members of a quorum, and what is put into their memory.
+fn odd(tier: &TierPlan, found: &mut Vec<Finding>) {
+    if tier.replicas.max.is_multiple_of(2) || tier.replicas.min != tier.replicas.max {
+        broken(found, tier, "members of a quorum are odd, and as many as there are");
+    }
+}
+
+fn redis(tier: &TierPlan, settings: &RedisSettings, found: &mut Vec<Finding>) {
+    odd(tier, found);
+    if settings.max_memory_bytes >= settings.redis.memory.0 {
+        broken(found, tier, "maxmemory leaves nothing to the server itself");
+    }
+    if settings.sentinel != (tier.replicas.max > 1) {
+        broken(found, tier, "several members need Sentinels that agree who leads, one needs none");
+    }
+    if settings.persistent && settings.redis.storage.0 < settings.max_memory_bytes * 2 {
+        broken(found, tier, "the log cannot be rewritten on this volume");
+    }
+}
+
+fn queue(tier: &TierPlan, settings: &QueueSettings, found: &mut Vec<Finding>) {
+    odd(tier, found);
+    if settings.quorum > tier.replicas.max {
+        broken(found, tier, "a quorum is larger than its members");
+    }
+    if settings.memory_high_watermark_bytes >= settings.memory_available_bytes
+        || settings.memory_available_bytes >= tier.per_replica.memory.0
+    {
+        broken(found, tier, "publishers would not be held back before the memory ends");
+    }
+    if settings.disk_free_limit_bytes * 2 > tier.per_replica.storage.0 {
+        broken(found, tier, "half of the volume is kept free");
+    }
+}
+
+fn worker(tier: &TierPlan, settings: &WorkerSettings, found: &mut Vec<Finding>) {
+    if settings.max_unavailable > tier.replicas.min || settings.finish_seconds == 0 {
+        broken(found, tier, "a drain may take more pods than there are, or gives a job no time");
+    }
+}
+
+fn proxy(tier: &TierPlan, settings: &ProxySettings, found: &mut Vec<Finding>) {
+    if settings.storage_bytes + settings.transient_bytes >= tier.per_replica.memory.0 {
+        broken(found, tier, "objects leave no memory to the proxy itself");
+    }
+    if settings.slots < tier.replicas.max {
+        broken(found, tier, "a pod of the proxy has no address");
     }
 }
 

@@ -6,13 +6,17 @@
 
 mod assembly;
 pub mod availability;
+pub mod cache;
 pub mod caching;
+mod calm;
 pub mod changes;
 pub mod database;
 pub mod demand;
 pub mod edge;
 mod engine_settings;
+mod engines;
 mod findings;
+mod kept;
 pub mod ladder;
 pub mod lints;
 pub mod model;
@@ -25,11 +29,14 @@ pub mod queueing;
 pub mod recorded;
 pub mod redis;
 mod router;
+pub mod sessions;
+mod settings;
 pub mod web;
 mod why;
 pub mod worker;
 
-pub use assembly::{effective, plan};
+pub use assembly::plan;
+pub use kept::effective;
 pub use model::{Catalogue, Constant};
 
 pub use plan::{

@@ -172,6 +172,10 @@ catalogue! {
     redis_operations_per_core = 80_000.0, "operations/s", B, "published without pipelining: 115,000 to 160,000 on one core; half to two thirds of it";
     /// Memory of a router without connections.
     front_mib = 24.0, "MiB", D, "judgement: HAProxy with one thread, its checks and statistics";
+    /// Operations of a thread of Redis where several read and write for the one that works.
+    redis_operations_per_thread = 50_000.0, "operations/s", B, "Valkey 8: 380,000 to 1,200,000 a second on eight cores; the lower end";
+    /// Connections that one worker's pod opens to each address.
+    clients_per_worker_pod = 4.0, "connections", D, "judgement: one job at a time needs one or two, and a spare to reconnect";
     /// Bytes of a session.
     session_bytes = 2048.0, "bytes", D, "judgement: who, since when and a small basket";
     /// Operations on sessions for each dynamic request.
@@ -188,6 +192,8 @@ catalogue! {
     queue_message_bytes = 64.0, "bytes", D, "judgement: a quorum queue's index keeps each message's place in memory";
     /// Bytes of a message on the volume.
     message_bytes = 4096.0, "bytes", D, "judgement: an address of what is to be done, not the thing itself";
+    /// Part of a member's memory that the broker counts on.
+    queue_available = 0.9, "share", B, "RabbitMQ's guide for containers: leave a tenth to what is not counted";
     /// Part of the broker's memory above which publishers wait.
     queue_watermark = 0.6, "share", B, "RabbitMQ's guide: 0.4 to 0.7 of what the broker may use";
     /// Memory of a worker without a job.
@@ -201,9 +207,9 @@ catalogue! {
     /// Memory of an object of the proxy beside its body.
     proxy_object_overhead = 1024.0, "bytes", A, "Varnish's documentation: about 1 KiB an object";
     /// Part of the proxy's memory that objects may fill.
-    proxy_fill = 0.65, "share", D, "judgement: allocator slack, threads and the compiled configuration";
+    proxy_fill = 0.65, "share", D, "judgement: the allocator's slack and objects that are just being replaced";
     /// Memory of the proxy without objects.
-    proxy_base_mib = 160.0, "MiB", D, "judgement: shared log of 80 MiB, threads and answers that are not kept";
+    proxy_base_mib = 128.0, "MiB", D, "judgement: shared log of 80 MiB, threads and the compiled configuration";
     /// Price of a core.
     price_core = 24.0, "USD/month", D, "judgement: on-demand list prices of large clouds, 2025, rounded";
     /// Price of a GiB of memory.

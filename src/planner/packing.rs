@@ -48,12 +48,17 @@ pub fn tier_plan(
     packing: Packing,
     mut reasons: Vec<Reason>,
 ) -> TierPlan {
-    let total = packing.per_replica.times(packing.replicas.max);
+    let members = packing.per_replica.times(packing.replicas.max);
+    let total = members.plus(packing.settings.routers());
     reasons.push(
         Reason::new(
             "total",
             format!("{} CPU, {}", total.cpu, size_text(total.memory)),
-            "perReplica * replicas.max",
+            if total == members {
+                "perReplica * replicas.max"
+            } else {
+                "perReplica * replicas.max + router * routerReplicas"
+            },
             "arithmetic",
         )
         .with("replicas.max", packing.replicas.max),
@@ -80,11 +85,19 @@ pub fn tier_plan(
 }
 
 /// Room at peak over the busy CPU, in percent of the tier's CPU.
-fn headroom(busy: f64, total: Millicores) -> u32 {
+#[must_use]
+pub fn headroom(busy: f64, total: Millicores) -> u32 {
     if total.0 == 0 {
         return 0;
     }
     ((1.0 - busy / total.0 as f64).max(0.0) * 100.0).round() as u32
+}
+
+/// The resource of which the largest part is needed.
+#[must_use]
+pub fn largest_part(parts: &[(Bottleneck, f64)]) -> Bottleneck {
+    let first = parts.first().copied().unwrap_or((Bottleneck::Cpu, 0.0));
+    parts.iter().fold(first, |most, part| if part.1 > most.1 { *part } else { most }).0
 }
 
 /// Memory or storage in the unit that people use, rounded to three digits: `1.5 GiB`.

@@ -28,7 +28,7 @@ pub struct PoolNeed {
     pub pgbouncer_busy: f64,
     /// Cores that the router keeps busy.
     pub router_busy: f64,
-    /// Connections of all web pods during a roll-out at their most.
+    /// Connections of all pods of services and workers during a roll-out at their most.
     pub clients: u32,
 }
 
@@ -75,20 +75,13 @@ pub struct Caps {
 
 /// The need of the pool.
 #[must_use]
-pub fn need(ctx: &Context<'_>, web: &[TierPlan]) -> PoolNeed {
+pub fn need(ctx: &Context<'_>, users: &[&TierPlan]) -> PoolNeed {
     let transactions = ctx.demands.horizon.reads + ctx.demands.horizon.writes;
-    let pods: u32 = web
-        .iter()
-        .map(|tier| match &tier.settings {
-            TierSettings::Web(settings) => tier.replicas.max.saturating_add(settings.surge),
-            _ => 0,
-        })
-        .fold(0, u32::saturating_add);
     PoolNeed {
         transactions,
         pgbouncer_busy: transactions / ctx.catalogue.pool_transactions_per_core.value,
         router_busy: transactions / ctx.catalogue.router_transactions_per_core.value,
-        clients: (f64::from(pods) * ctx.catalogue.clients_per_web_pod.value) as u32,
+        clients: super::router::clients(ctx, users) as u32,
     }
 }
 
@@ -249,7 +242,7 @@ fn reasons(
         Reason::new(
             "settings.maxClientConnections",
             settings.max_client_connections,
-            "step(webPods at most * clientsPerPod * 2 addresses * 1.5 / surviving)",
+            "step(pods of services and workers at most * clientsPerPod * 2 addresses * 1.5 / surviving)",
             catalogue.clients_per_web_pod.because(),
         )
         .with("clients", need.clients),

@@ -81,3 +81,25 @@ pub fn staffing_quality(availability: f64) -> f64 {
 pub fn utilisation_target(servers: f64) -> f64 {
     1.0 - 0.712 / servers.powf(0.448)
 }
+
+/// The smallest number from `from` on that holds, where all larger ones hold as well.
+#[must_use]
+pub fn smallest(from: u32, holds: impl Fn(u32) -> bool) -> Option<u32> {
+    if holds(from) {
+        return Some(from);
+    }
+    let (mut fails, mut step) = (from, 1_u32);
+    let mut held = loop {
+        let next = fails.checked_add(step)?;
+        if holds(next) {
+            break next;
+        }
+        fails = next;
+        step = step.saturating_mul(2);
+    };
+    while held - fails > 1 {
+        let middle = fails + (held - fails) / 2;
+        if holds(middle) { held = middle } else { fails = middle }
+    }
+    Some(held)
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{DatabaseSettings, Plan, Replicas, Rung, Size, Tier, TierSettings};
+use super::plan::{DatabaseSettings, Plan, RedisSettings, Replicas, Rung, Size, Tier, TierSettings};
 use crate::api::ScaledAppSpec;
 use crate::domain::EngineImages;
 
@@ -42,6 +42,9 @@ pub struct RecordedTier {
     /// Settings of a database, which a restart would be needed to change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<DatabaseSettings>,
+    /// Settings of a cache or session store, by which its containers are told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis: Option<RedisSettings>,
 }
 
 impl RecordedPlan {
@@ -62,6 +65,10 @@ impl RecordedPlan {
                     per_replica: t.per_replica,
                     database: match &t.settings {
                         TierSettings::Database(settings) => Some(settings.clone()),
+                        _ => None,
+                    },
+                    redis: match &t.settings {
+                        TierSettings::Redis(settings) => Some(settings.clone()),
                         _ => None,
                     },
                 })

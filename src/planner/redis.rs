@@ -1,194 +1,201 @@
-//! Cache and session store: Redis, one server that takes all commands, and two that may take its place.
+//! Cache and session store in Redis: one server takes all commands, two more may take its place.
 //!
-//! Requirement: memory for items, by Che's approximation, or for live sessions; cores for commands.
-//! Packing: one member, or three where one may be lost. A cache keeps nothing that is not elsewhere.
+//! What they hold is decided by `cache` and `sessions`; here it is packed: one member, or three
+//! where one may be lost, each with a Sentinel, and a router before them. Recorded sizes are
+//! settled by `calm`. Never more than one server's work: this tier is not spread over several.
 
-use super::caching::Popular;
+mod reasons;
+
+use super::calm::{self, Needs};
+use super::changes::Settled;
+use super::database::Sizing;
 use super::model::{Catalogue, cpu_step, quarter_step};
-use super::packing::{Context, Packing, figure, tier_plan};
-use super::plan::{Bottleneck, Reason, RedisSettings, Replicas, Requirement, Size, Tier, TierPlan, TierSettings};
+use super::packing::{Context, Packing, headroom, largest_part, tier_plan};
+use super::plan::{Bottleneck, RedisSettings, Replicas, Requirement, Size, Tier, TierPlan, TierSettings};
+use super::recorded::RecordedTier;
 use super::router;
-use crate::api::{EvictionPolicy, Popularity};
 use crate::domain::quantity::{GIB, MIB};
-use crate::domain::{Bytes, Millicores, ValidApp, ValidCache, ValidMemberPin, ValidSessions};
+use crate::domain::{Bytes, Millicores, ValidMemberPin};
 
-/// Smallest memory of a member.
-const SMALLEST_MEMORY: u64 = 32 * MIB;
+/// Smallest memory of a server.
+pub(super) const SMALLEST_MEMORY: u64 = 48 * MIB;
 /// Smallest volume of a member.
 const SMALLEST_VOLUME: u64 = GIB;
+/// Most threads that read and write for one server.
+const MOST_THREADS: u32 = 8;
 
-/// What a memory holds, and what it then answers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fit {
-    /// Items or sessions that are kept.
+/// One of the two, by what it must hold and do.
+#[derive(Clone, Copy, Debug)]
+pub struct Store<'a> {
+    /// Cache or Sessions.
+    pub tier: Tier,
+    /// Sizes that the owner fixed.
+    pub pin: &'a ValidMemberPin,
+    /// Items or sessions that are held.
     pub items: f64,
-    /// Bytes of one of them.
+    /// Bytes of one of them, with what the server adds.
     pub each: f64,
-    /// Memory of a member's server.
+    /// Memory of the server that holds them.
     pub memory: Bytes,
-    /// Share of reads that it answers.
-    pub hit: f64,
+    /// Commands a second.
+    pub operations: f64,
+    /// Part of the memory that they may fill.
+    pub fill: f64,
+    /// What goes when the memory is full.
+    pub policy: &'static str,
+    /// Whether there is a log on a volume.
+    pub persistent: bool,
+    /// Members that hold data already though no plan remembers them.
+    pub present: u32,
 }
 
-/// Items that are asked for, by popularity.
+/// Size of a Sentinel.
 #[must_use]
-pub fn popular(catalogue: &Catalogue, cache: &ValidCache) -> Popular {
-    let exponent = match cache.popularity.value {
-        Popularity::Even => 0.0,
-        Popularity::Web => catalogue.zipf_web.value,
-        Popularity::Skewed => catalogue.zipf_skewed.value,
-    };
-    Popular::zipf(cache.item_count.value, exponent)
+pub fn sentinel(catalogue: &Catalogue) -> Size {
+    Size {
+        cpu: Millicores(catalogue.sentinel_millicores.value as u64),
+        memory: Bytes((catalogue.sentinel_mib.value * MIB as f64) as u64),
+        storage: Bytes(0),
+    }
 }
 
-/// What the cache holds and answers; the target where its memory may be as large as that takes.
+/// Memory of a server without items.
 #[must_use]
-pub fn cache_fit(catalogue: &Catalogue, cache: &ValidCache, largest: Bytes) -> Fit {
-    let popular = popular(catalogue, cache);
-    let each = cache.item_size.value.0 as f64 + catalogue.item_overhead.value;
-    let fill = catalogue.cache_fill.value;
-    let base = catalogue.redis_base_mib.value * MIB as f64;
-    let wanted = popular.room_for(cache.hit_target.value);
-    let step = |bytes: f64| Bytes(quarter_step(bytes, 16 * MIB).max(SMALLEST_MEMORY));
-    let memory = cache.pin.memory.unwrap_or_else(|| step(wanted * each / fill + base).min(largest));
-    let room = (memory.0 as f64 - base).max(0.0) * fill / each;
-    let hit =
-        if cache.pin.memory.is_none() && room >= wanted { cache.hit_target.value } else { popular.hit_ratio(room) };
-    Fit { items: wanted, each, memory, hit: hit.min(0.999) }
+pub fn base(catalogue: &Catalogue) -> f64 {
+    catalogue.redis_base_mib.value * MIB as f64
 }
 
-/// Share of cacheable reads that the cache of an application answers; none without one.
+/// Largest memory of a server: the largest pod's, beside a Sentinel.
 #[must_use]
-pub fn hit_ratio(app: &ValidApp, catalogue: &Catalogue, largest: Bytes) -> f64 {
-    app.cache.as_ref().map_or(0.0, |cache| cache_fit(catalogue, cache, largest).hit)
+pub fn room(catalogue: &Catalogue, largest: Size) -> Bytes {
+    Bytes(largest.memory.0.saturating_sub(sentinel(catalogue).memory.0))
 }
 
-/// The memory with which `maxmemory` is filled by a share.
-fn max_memory(catalogue: &Catalogue, memory: Bytes, fill: f64) -> u64 {
-    let base = catalogue.redis_base_mib.value * MIB as f64;
-    ((memory.0 as f64 - base).max(8.0 * MIB as f64) * fill) as u64 / MIB * MIB
-}
-
-/// One of the two, ready to be packed.
-struct Store<'a> {
-    tier: Tier,
-    pin: &'a ValidMemberPin,
-    fit: Fit,
-    operations: f64,
-    fill: f64,
-    policy: &'static str,
-    storage: u64,
-    persistent: bool,
-}
-
-/// The cache.
+/// The memory that holds so many bytes of items, in steps.
 #[must_use]
-pub fn cache(ctx: &Context<'_>, cache: &ValidCache, users: &[&TierPlan]) -> TierPlan {
-    let fit = cache_fit(ctx.catalogue, cache, room(ctx));
-    let demand = &ctx.demands.soon;
-    let policy = match cache.eviction_policy {
-        EvictionPolicy::LeastFrequentlyUsed => "allkeys-lfu",
-        EvictionPolicy::LeastRecentlyUsed => "allkeys-lru",
-        EvictionPolicy::ShortestTimeToLive => "volatile-ttl",
-    };
-    // What is not found is read from the database and put in.
-    let operations = demand.cache_reads * (2.0 - fit.hit);
-    let fill = ctx.catalogue.cache_fill.value;
-    let store =
-        Store { tier: Tier::Cache, pin: &cache.pin, fit, operations, fill, policy, storage: 0, persistent: false };
-    pack(ctx, &store, users)
+pub fn memory_step(catalogue: &Catalogue, bytes: f64, fill: f64) -> Bytes {
+    Bytes(quarter_step(bytes / fill + base(catalogue), 16 * MIB).max(SMALLEST_MEMORY))
 }
 
-/// The session store.
+/// Cores that commands keep busy, and those with room: one for all commands, more only for reading and writing.
 #[must_use]
-pub fn sessions(ctx: &Context<'_>, sessions: &ValidSessions, users: &[&TierPlan]) -> TierPlan {
-    let catalogue = ctx.catalogue;
-    let live = super::demand::live_sessions(ctx.app, catalogue, sessions.ttl.value, super::demand::STATEFUL_MONTHS);
-    let each = catalogue.session_bytes.value + catalogue.item_overhead.value;
-    let fill = catalogue.sessions_fill.value;
-    let base = catalogue.redis_base_mib.value * MIB as f64;
-    let fresh = Bytes(quarter_step(live * each / fill + base, 16 * MIB).max(SMALLEST_MEMORY));
-    let memory = sessions.pin.memory.unwrap_or(fresh);
-    let fit = Fit { items: live, each, memory, hit: 1.0 };
-    let operations = ctx.demands.soon.dynamic * catalogue.session_operations.value;
-    let storage = quarter_step(memory.0 as f64 * 3.0, SMALLEST_VOLUME);
-    let policy = "noeviction";
-    let tier = Tier::Sessions;
-    pack(ctx, &Store { tier, pin: &sessions.pin, fit, operations, fill, policy, storage, persistent: true }, users)
+pub fn cores(catalogue: &Catalogue, operations: f64) -> (f64, f64) {
+    let ceiling = catalogue.utilisation_ceiling.value;
+    let one = operations / catalogue.redis_operations_per_core.value;
+    if one <= ceiling {
+        return (one, one / ceiling);
+    }
+    let many = operations / catalogue.redis_operations_per_thread.value;
+    (many, many / ceiling)
 }
 
-/// Memory of the largest member's server.
-#[must_use]
-pub fn room(ctx: &Context<'_>) -> Bytes {
-    let sentinel = (ctx.catalogue.sentinel_mib.value * MIB as f64) as u64;
-    Bytes(ctx.largest.memory.0.saturating_sub(sentinel))
-}
+impl Store<'_> {
+    /// Members of a fresh one.
+    #[must_use]
+    pub fn members(&self, ctx: &Context<'_>) -> u32 {
+        self.pin.members.unwrap_or(if ctx.objective.replicated { 3 } else { 1 }).max(self.present)
+    }
 
-fn pack(ctx: &Context<'_>, store: &Store<'_>, users: &[&TierPlan]) -> TierPlan {
-    let catalogue = ctx.catalogue;
-    let members = store.pin.members.unwrap_or(if ctx.objective.replicated { 3 } else { 1 });
-    let busy = store.operations / catalogue.redis_operations_per_core.value;
-    let cpu = cpu_step(busy / catalogue.utilisation_ceiling.value);
-    let redis = Size { cpu, memory: store.fit.memory, storage: Bytes(store.storage) };
-    let sentinel_size = if members > 1 {
-        Size {
-            cpu: Millicores(catalogue.sentinel_millicores.value as u64),
-            memory: Bytes((catalogue.sentinel_mib.value * MIB as f64) as u64),
-            storage: Bytes(0),
+    /// What a member needs; the same for each, since any may become the one that works.
+    #[must_use]
+    pub fn needs(&self, ctx: &Context<'_>) -> Needs {
+        let catalogue = ctx.catalogue;
+        let staffed = cores(catalogue, self.operations).1;
+        let held = self.items * self.each;
+        let storage = if self.persistent { self.storage(self.memory) } else { Bytes(0) };
+        Needs {
+            cpu: staffed * 1000.0,
+            memory: held / self.fill + base(catalogue),
+            storage: if self.persistent { held * 3.0 } else { 0.0 },
+            fresh: Size { cpu: cpu_step(staffed), memory: self.memory, storage },
+            pinned_memory: self.pin.memory.is_some(),
         }
-    } else {
-        Size::default()
-    };
+    }
+
+    /// The log as it is, the one it was rewritten from, and the new one while it is written.
+    fn storage(&self, memory: Bytes) -> Bytes {
+        Bytes(quarter_step(memory.0 as f64 * self.fill * 3.0, SMALLEST_VOLUME))
+    }
+
+    /// Holds the sizing against the recorded one.
+    #[must_use]
+    pub fn settle(&self, ctx: &Context<'_>, previous: Option<&super::RecordedPlan>) -> Settled {
+        calm::settle(ctx, self.tier, self.members(ctx), |_| self.needs(ctx), previous)
+    }
+}
+
+/// The tier as it is installed.
+#[must_use]
+pub fn plan(
+    ctx: &Context<'_>,
+    store: &Store<'_>,
+    sizing: Sizing,
+    users: &[&TierPlan],
+    recorded: Option<&RecordedTier>,
+) -> TierPlan {
+    let settings = settings(ctx, store, sizing, users, recorded.and_then(|tier| tier.redis.as_ref()));
+    let needs = store.needs(ctx);
+    let (busy, staffed) = cores(ctx.catalogue, store.operations);
+    let members = f64::from(sizing.members);
     let per_replica = Size {
-        cpu: Millicores(redis.cpu.0 + sentinel_size.cpu.0),
-        memory: Bytes(redis.memory.0 + sentinel_size.memory.0),
-        storage: redis.storage,
-    };
-    let clients = router::client_pods(users);
-    let router = router::plan(ctx, clients, store.operations, members);
-    let settings = RedisSettings {
-        max_memory_bytes: max_memory(catalogue, redis.memory, store.fill),
-        eviction_policy: store.policy.to_owned(),
-        persistent: store.persistent,
-        sentinel: members > 1,
-        redis,
-        sentinel_size,
-        router_replicas: router.replicas,
-        router: router.size,
-        router_max_connections: router.max_connections,
+        cpu: Millicores(settings.redis.cpu.0 + settings.sentinel_size.cpu.0),
+        memory: Bytes(settings.redis.memory.0 + settings.sentinel_size.memory.0),
+        storage: settings.redis.storage,
     };
     let requirement = Requirement {
         cpu_millicores: busy * 1000.0,
-        staffed_cpu_millicores: busy * 1000.0 / catalogue.utilisation_ceiling.value,
-        memory_bytes: store.fit.items * store.fit.each / store.fill * f64::from(members),
-        storage_bytes: store.storage as f64 * f64::from(members),
+        staffed_cpu_millicores: staffed * 1000.0,
+        memory_bytes: needs.memory * members,
+        storage_bytes: needs.storage * members,
     };
-    let mut reasons = vec![
-        Reason::new("replicas.max", members, "3 where one may be lost, else 1", "two of three agree on who leads"),
-        Reason::new("replicas.min", members, "as replicas.max", "members of a store do not come and go"),
-        Reason::new(
-            "perReplica.cpuMillicores",
-            per_replica.cpu.0,
-            "step(operations / operationsPerCore / ceiling) + sentinel",
-            catalogue.redis_operations_per_core.because(),
-        )
-        .with("operations", figure(store.operations)),
-        Reason::new(
-            "perReplica.memoryBytes",
-            per_replica.memory.0,
-            "step(items * each / fill + base) + sentinel",
-            catalogue.item_overhead.because(),
-        )
-        .with("items", figure(store.fit.items))
-        .with("each", figure(store.fit.each)),
-    ];
-    reasons.extend(router::reasons(ctx, &router, clients, store.operations, members));
+    let facts = reasons::Facts { ctx, store, sizing, users, settings: &settings, requirement: &requirement };
+    let reasons = facts.reasons();
+    let least = sizing.member.memory.0 <= SMALLEST_MEMORY && sizing.member.cpu <= Millicores(100);
+    let bottleneck = if least && sizing.members > 1 {
+        Bottleneck::Availability
+    } else {
+        largest_part(&[
+            (Bottleneck::Memory, needs.memory / sizing.member.memory.0 as f64),
+            (Bottleneck::Cpu, staffed * 1000.0 / sizing.member.cpu.0 as f64),
+        ])
+    };
+    let redis_cpu = settings.redis.cpu;
     let packing = Packing {
-        replicas: Replicas { min: members, max: members },
+        replicas: Replicas { min: sizing.members, max: sizing.members },
         per_replica,
-        bottleneck: if members > 1 { Bottleneck::Availability } else { Bottleneck::Memory },
+        bottleneck,
         roles: None,
         settings: TierSettings::Redis(settings),
     };
-    tier_plan(store.tier, store.tier.component(), "Redis", requirement, packing, reasons)
+    let tier = tier_plan(store.tier, store.tier.component(), "Redis", requirement, packing, reasons);
+    // One server does all the work, however many stand by.
+    TierPlan { headroom_percent: headroom(busy * 1000.0, redis_cpu), ..tier }
+}
+
+fn settings(
+    ctx: &Context<'_>,
+    store: &Store<'_>,
+    sizing: Sizing,
+    users: &[&TierPlan],
+    recorded: Option<&RedisSettings>,
+) -> RedisSettings {
+    let catalogue = ctx.catalogue;
+    let redis = sizing.member;
+    let router = router::plan(ctx, router::clients(ctx, users), store.operations, sizing.members);
+    let held = (redis.memory.0 as f64 - base(catalogue)).max(8.0 * MIB as f64) * store.fill;
+    let same = recorded.filter(|was| was.redis == redis);
+    let sentinels = sizing.members > 1;
+    let known = recorded.filter(|was| was.sentinel).map(|was| was.sentinel_size);
+    RedisSettings {
+        max_memory_bytes: same.map_or(held as u64 / MIB * MIB, |was| was.max_memory_bytes),
+        eviction_policy: store.policy.to_owned(),
+        persistent: store.persistent,
+        io_threads: ((redis.cpu.0 / 1000) as u32).clamp(1, MOST_THREADS),
+        sentinel: sentinels,
+        redis,
+        sentinel_size: if sentinels { known.unwrap_or_else(|| sentinel(catalogue)) } else { Size::default() },
+        router_replicas: router.replicas,
+        router: router.size,
+        router_max_connections: router.max_connections,
+    }
 }

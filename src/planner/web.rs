@@ -14,7 +14,7 @@ use super::packing::{Context, Packing, size_text, tier_plan};
 use super::plan::{
     Bottleneck, Finding, FindingKind, Replicas, Requirement, Severity, Size, Tier, TierPlan, TierSettings, WebSettings,
 };
-use super::queueing::{utilisation_target, wait_quantile};
+use super::queueing::{smallest, utilisation_target, wait_quantile};
 use crate::domain::quantity::MIB;
 use crate::domain::{Bytes, Millicores, Origin, ValidService};
 
@@ -113,29 +113,8 @@ fn fewest(ctx: &Context<'_>, need: &WebNeed, cpu: Millicores, busy: f64, pooled:
             if pooled { (pods.saturating_mul(each), offered) } else { (each, offered / f64::from(pods)) };
         wait_quantile(count, load, service, 0.99) <= slack
     };
-    let pods = first(by_use, keeps)?;
+    let pods = smallest(by_use, keeps)?;
     Some(Fit { pods, by_latency: pods > by_use })
-}
-
-/// The smallest number from `from` on that holds, where all larger ones hold as well.
-fn first(from: u32, holds: impl Fn(u32) -> bool) -> Option<u32> {
-    if holds(from) {
-        return Some(from);
-    }
-    let (mut fails, mut step) = (from, 1_u32);
-    let mut held = loop {
-        let next = fails.checked_add(step)?;
-        if holds(next) {
-            break next;
-        }
-        fails = next;
-        step = step.saturating_mul(2);
-    };
-    while held - fails > 1 {
-        let middle = fails + (held - fails) / 2;
-        if holds(middle) { held = middle } else { fails = middle }
-    }
-    Some(held)
 }
 
 /// The use at which the autoscaler's fewest pods still keep the promise, in percent.

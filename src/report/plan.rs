@@ -75,6 +75,12 @@ fn demand(plan: &Plan) -> String {
         row("database writes/s, peak", &|d| figure(d.database_writes_per_second));
         row("rows in the database, from today on", &|d| size_text(Bytes(d.database_bytes)));
     }
+    if now.cache_operations_per_second > 0.0 {
+        row("reads/s that a cache may answer, peak", &|d| figure(d.cache_operations_per_second));
+    }
+    if now.jobs_per_second > 0.0 {
+        row("jobs/s, peak", &|d| figure(d.jobs_per_second));
+    }
     row("to the users, Mbit/s, peak", &|d| figure(d.egress_megabits_per_second));
     columns(&rows, &[1, 2], 2)
 }

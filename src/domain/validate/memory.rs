@@ -1,7 +1,8 @@
 //! The tiers that keep their data in memory: cache, sessions and the caching proxy.
 
+use super::Problem;
 use super::checker::Checker;
-use crate::api::{Cache, MemberPin, Proxy, ScaledAppSpec, SessionStore};
+use crate::api::{Cache, MemberPin, Proxy, ScaledAppSpec, SessionStore, Sessions};
 use crate::domain::{Bytes, Millis, ValidCache, ValidMemberPin, ValidProxy, ValidSessions, defaults};
 
 /// The cache.
@@ -25,36 +26,44 @@ pub(super) fn cache(check: &mut Checker, declared: &Cache) -> ValidCache {
     }
 }
 
-/// The sessions.
-pub(super) fn sessions(check: &mut Checker, spec: &ScaledAppSpec) -> Option<ValidSessions> {
-    let declared = spec.sessions.as_ref()?;
+/// The sessions, also those of an earlier spec that are to be kept; `database` tells whether there is one.
+pub(super) fn checked_sessions(check: &mut Checker, declared: &Sessions, database: bool) -> ValidSessions {
     let range = Millis::seconds(60)..=Millis::seconds(365 * 86_400);
     let ttl = check.duration("spec.sessions.ttl", declared.ttl.as_ref(), range);
     if let Some(ttl) = ttl.filter(|ttl| !ttl.0.is_multiple_of(1000)) {
         check.report("spec.sessions.ttl", format!("is {ttl}"), "write whole seconds, such as 24h or 90m");
     }
     let store = declared.store.unwrap_or_default();
-    if store == SessionStore::Database {
-        if spec.database.is_none() {
-            check.report(
-                "spec.sessions.store",
-                "is Database, and there is no database",
-                "add 'database: {}' or take store Memory",
-            );
-        }
-        if declared.pin.is_some() {
-            check.report(
-                "spec.sessions.pin",
-                "sizes the memory store, and store is Database",
-                "remove pin, or take store Memory",
-            );
-        }
+    if store == SessionStore::Database && !database {
+        check.report(
+            "spec.sessions.store",
+            "is Database, and there is no database",
+            "add 'database: {}' or take store Memory",
+        );
     }
-    Some(ValidSessions {
+    if store == SessionStore::Database && declared.pin.is_some() {
+        check.report(
+            "spec.sessions.pin",
+            "sizes the memory store, and store is Database",
+            "remove pin, or take store Memory",
+        );
+    }
+    ValidSessions {
         ttl: defaults::SESSION_TTL.or(ttl),
         store,
         pin: pin(check, "spec.sessions.pin", declared.pin.as_ref()),
-    })
+        present: 0,
+    }
+}
+
+/// Sessions with their defaults, also those of an earlier spec that are to be kept.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn sessions(declared: &Sessions) -> Result<ValidSessions, Vec<Problem>> {
+    let mut check = Checker::default();
+    let sessions = checked_sessions(&mut check, declared, true);
+    check.finish(sessions)
 }
 
 fn pin(check: &mut Checker, field: &str, declared: Option<&MemberPin>) -> ValidMemberPin {

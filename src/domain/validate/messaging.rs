@@ -1,15 +1,24 @@
 //! The message queue and the workers.
 
+use super::Problem;
 use super::checker::{Checker, is_name};
 use super::memory::members;
 use super::services::{environment, image, security_context, words};
-use crate::api::{ScaledAppSpec, Worker, WorkerPin};
+use crate::api::{Queue, ScaledAppSpec, Worker, WorkerPin};
 use crate::domain::tiers::DEAD_SUFFIX;
 use crate::domain::{Bytes, Millis, ValidQueue, ValidQueueDeclaration, ValidWorker, ValidWorkerPin, defaults};
 
-/// The message queue.
-pub(super) fn queue(check: &mut Checker, spec: &ScaledAppSpec) -> Option<ValidQueue> {
-    let declared = spec.queue.as_ref()?;
+/// A queue with its defaults, also one of an earlier spec that is to be kept.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn queue(declared: &Queue) -> Result<ValidQueue, Vec<Problem>> {
+    let mut check = Checker::default();
+    let queue = checked_queue(&mut check, declared);
+    check.finish(queue)
+}
+
+pub(super) fn checked_queue(check: &mut Checker, declared: &Queue) -> ValidQueue {
     let queues = declared.queues.as_deref().unwrap_or_default();
     check.length("spec.queue.queues", queues.len(), 32);
     check.distinct("spec.queue.queues", queues.iter().map(|queue| queue.name.as_str()));
@@ -39,7 +48,7 @@ pub(super) fn queue(check: &mut Checker, spec: &ScaledAppSpec) -> Option<ValidQu
         });
     }
     let pinned = declared.pin.as_ref().and_then(|pin| pin.members);
-    Some(ValidQueue { queues: valid, pinned_members: members(check, "spec.queue.pin.members", pinned) })
+    ValidQueue { queues: valid, pinned_members: members(check, "spec.queue.pin.members", pinned), present: 0 }
 }
 
 fn is_queue_name(text: &str) -> bool {

@@ -20,6 +20,8 @@ use super::{Environment, ValidApp};
 use crate::api::ScaledAppSpec;
 use checker::Checker;
 
+pub use memory::sessions as resolve_sessions;
+pub use messaging::queue as resolve_queue;
 pub use tiers::database as resolve_database;
 
 /// What is wrong with one field.
@@ -57,8 +59,9 @@ pub fn validate(
     let network = networking::network(&mut check, spec.network.as_ref());
     let database = spec.database.as_ref().map(|declared| tiers::checked_database(&mut check, declared));
     let cache = spec.cache.as_ref().map(|declared| memory::cache(&mut check, declared));
-    let sessions = memory::sessions(&mut check, spec);
-    let queue = messaging::queue(&mut check, spec);
+    let stored = spec.database.is_some();
+    let sessions = spec.sessions.as_ref().map(|declared| memory::checked_sessions(&mut check, declared, stored));
+    let queue = spec.queue.as_ref().map(|declared| messaging::checked_queue(&mut check, declared));
     let proxy = memory::proxy(&mut check, spec);
     check.finish(ValidApp {
         name,

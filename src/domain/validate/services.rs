@@ -12,6 +12,26 @@ const TIER_WORDS: [&str; 12] = [
     "edge", "pool", "database", "direct", "cache", "sessions", "queue", "proxy", "worker", "migrate", "plan", "config",
 ];
 
+/// Endings of the names of objects, by tier.
+const OBJECT_ENDINGS: [(&str, &[&str]); 6] = [
+    ("database", &["members", "auth"]),
+    ("pool", &["direct", "auth"]),
+    ("cache", &["members", "auth", "config", "router"]),
+    ("sessions", &["members", "auth", "config", "router"]),
+    ("queue", &["members", "auth", "config", "router"]),
+    ("proxy", &["members", "auth", "config"]),
+];
+
+/// Whether an object of a tier has this name behind the application's.
+fn names_an_object(name: &str) -> bool {
+    let ordinal = |ending: &str| !ending.is_empty() && ending.bytes().all(|b| b.is_ascii_digit());
+    name.starts_with("worker-")
+        || OBJECT_ENDINGS.iter().any(|(tier, endings)| {
+            let ending = name.strip_prefix(tier).and_then(|rest| rest.strip_prefix('-'));
+            ending.is_some_and(|ending| endings.contains(&ending) || ordinal(ending))
+        })
+}
+
 /// The services, with their parts of the load.
 pub(super) fn services(check: &mut Checker, spec: &ScaledAppSpec) -> Vec<ValidService> {
     let declared = &spec.services;
@@ -52,6 +72,20 @@ fn service(
             format!("{field}.name"),
             format!("is {:?}, which names a tier", s.name),
             "choose another name, for example web",
+        );
+    }
+    if names_an_object(&s.name) {
+        check.report(
+            format!("{field}.name"),
+            format!("is {:?}, as an object of a tier is called", s.name),
+            "choose another name, for example web",
+        );
+    }
+    if let Some(other) = s.name.strip_suffix("-pods").filter(|name| spec.services.iter().any(|s| s.name == *name)) {
+        check.report(
+            format!("{field}.name"),
+            format!("is {:?}, as the Service is called by which the pods of service {other:?} are found", s.name),
+            "choose another name",
         );
     }
     image(check, &format!("{field}.image"), &s.image);

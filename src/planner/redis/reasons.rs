@@ -1,0 +1,220 @@
+//! Why the numbers of a cache or session store are what they are. Decides nothing.
+
+use super::super::database::Sizing;
+use super::super::packing::{Context, figure, scaled};
+use super::super::plan::{Reason, RedisSettings, Requirement, Tier, TierPlan};
+use super::super::router;
+use super::Store;
+
+pub(super) struct Facts<'a> {
+    pub ctx: &'a Context<'a>,
+    pub store: &'a Store<'a>,
+    pub sizing: Sizing,
+    pub users: &'a [&'a TierPlan],
+    pub settings: &'a RedisSettings,
+    pub requirement: &'a Requirement,
+}
+
+impl Facts<'_> {
+    pub fn reasons(&self) -> Vec<Reason> {
+        let mut list = self.sizes();
+        list.extend(self.settings());
+        list.extend(self.requirements());
+        let clients = router::clients(self.ctx, self.users);
+        let router = router::plan(self.ctx, clients, self.store.operations, self.sizing.members);
+        list.extend(router::reasons(self.ctx, &router, clients, self.store.operations, self.sizing.members));
+        list
+    }
+
+    fn cached(&self) -> bool {
+        self.store.tier == Tier::Cache
+    }
+
+    fn pin(&self, name: &str) -> String {
+        format!("spec.{}.pin.{name}", self.store.tier.component())
+    }
+
+    /// The reason, or the pin where there is one.
+    fn or_pin(&self, pinned: bool, name: &str, reason: Reason) -> Reason {
+        if pinned { Reason::new(reason.quantity, reason.value, "as pinned", self.pin(name)) } else { reason }
+    }
+
+    fn sizes(&self) -> Vec<Reason> {
+        let Self { ctx, store, sizing, settings, .. } = self;
+        let catalogue = ctx.catalogue;
+        let members = |name: &str| {
+            let reason = Reason::new(
+                format!("replicas.{name}"),
+                sizing.members,
+                "3 where the objective is above what single pods give, else 1; never fewer than there are",
+                "two of three Sentinels agree on who leads; two members could not",
+            )
+            .with("objective", ctx.objective.objective)
+            .with("singlesGive", figure(ctx.objective.singles));
+            self.or_pin(store.pin.members == Some(sizing.members), "members", reason)
+        };
+        let fill = if self.cached() { catalogue.cache_fill } else { catalogue.sessions_fill };
+        let memory = Reason::new(
+            "settings.redis.memoryBytes",
+            settings.redis.memory.0,
+            if self.cached() {
+                "step(items for the hit ratio * (itemSize + overhead) / fill + base); items by Che's approximation"
+            } else {
+                "step(live sessions * (session + overhead) / fill + base)"
+            },
+            if self.cached() { catalogue.zipf_web.because() } else { catalogue.session_bytes.because() },
+        )
+        .with("fill", fill.value)
+        .with("baseMiB", catalogue.redis_base_mib.value);
+        let memory = self.with_content(memory);
+        let cpu = Reason::new(
+            "settings.redis.cpuMillicores",
+            settings.redis.cpu.0,
+            "step(operations / operationsPerCore / ceiling); above one core with threads, operationsPerThread each",
+            catalogue.redis_operations_per_core.because(),
+        )
+        .with("operations", figure(store.operations))
+        .with("operationsPerCore", catalogue.redis_operations_per_core.value)
+        .with("operationsPerThread", catalogue.redis_operations_per_thread.value)
+        .with("ceiling", catalogue.utilisation_ceiling.value);
+        let together =
+            |quantity: &str, value: u64| Reason::new(quantity, value, "redis + sentinel", "sum of the containers");
+        let mut list = vec![
+            members("max"),
+            self.or_pin(store.pin.memory == Some(settings.redis.memory), "memory", memory),
+            cpu,
+            members("min"),
+            together("perReplica.cpuMillicores", settings.redis.cpu.0 + settings.sentinel_size.cpu.0),
+            together("perReplica.memoryBytes", settings.redis.memory.0 + settings.sentinel_size.memory.0),
+        ];
+        if store.persistent {
+            for quantity in ["perReplica.storageBytes", "settings.redis.storageBytes"] {
+                list.push(Reason::new(
+                    quantity,
+                    settings.redis.storage.0,
+                    "step(maxmemory * 3), and never less than there is",
+                    "the log, what it was rewritten from, and the new one while it is written",
+                ));
+            }
+        }
+        list
+    }
+
+    /// What the memory is filled with.
+    fn with_content(&self, reason: Reason) -> Reason {
+        let store = self.store;
+        match (&self.ctx.app.cache, &self.ctx.app.sessions) {
+            (Some(cache), _) if self.cached() => reason
+                .with("items", figure(store.items))
+                .with("itemCount", cache.item_count.value)
+                .with("popularity", cache.popularity.value)
+                .with("hitTarget", cache.hit_target.value)
+                .with("bytesEach", figure(store.each)),
+            (_, Some(sessions)) => reason
+                .with("liveSessions", figure(store.items))
+                .with("ttl", sessions.ttl.value)
+                .with("bytesEach", figure(store.each)),
+            _ => reason,
+        }
+    }
+
+    fn settings(&self) -> Vec<Reason> {
+        let Self { ctx, store, settings, .. } = self;
+        let catalogue = ctx.catalogue;
+        let fill = if self.cached() { catalogue.cache_fill } else { catalogue.sessions_fill };
+        let mut list = vec![
+            Reason::new("settings.maxMemoryBytes", settings.max_memory_bytes, "(memory - base) * fill", fill.because())
+                .with("memory", scaled(settings.redis.memory.0 as f64))
+                .with("fill", fill.value),
+            Reason::new(
+                "settings.persistent",
+                settings.persistent,
+                "sessions have a log on a volume, a cache has none",
+                "losing the whole cache loses no data of record",
+            ),
+            Reason::new(
+                "settings.ioThreads",
+                settings.io_threads,
+                "whole cores of the server, 1 to 8",
+                catalogue.redis_operations_per_thread.because(),
+            ),
+            Reason::new(
+                "settings.sentinel",
+                settings.sentinel,
+                "members > 1",
+                "who leads is agreed upon where somebody else may",
+            ),
+        ];
+        if settings.sentinel {
+            list.push(Reason::new(
+                "settings.sentinelSize.cpuMillicores",
+                settings.sentinel_size.cpu.0,
+                "constant",
+                catalogue.sentinel_millicores.because(),
+            ));
+            list.push(Reason::new(
+                "settings.sentinelSize.memoryBytes",
+                settings.sentinel_size.memory.0,
+                "constant",
+                catalogue.sentinel_mib.because(),
+            ));
+        }
+        if store.tier == Tier::Sessions {
+            list.push(Reason::new(
+                "settings.evictionPolicy",
+                &settings.eviction_policy,
+                "constant",
+                "a full store refuses a new session and drops none",
+            ));
+        }
+        list
+    }
+
+    fn requirements(&self) -> Vec<Reason> {
+        let Self { ctx, store, requirement, .. } = self;
+        let catalogue = ctx.catalogue;
+        let (formula, per) = if self.cached() {
+            ("cacheReads * (2 - hit ratio) / operationsPerCore: a miss is read elsewhere and put in", "cacheReads")
+        } else {
+            ("dynamic requests at the origin * sessionOperations / operationsPerCore", "requests")
+        };
+        let asked = if self.cached() { ctx.demands.soon.cache_reads } else { ctx.demands.soon.computed };
+        let mut list = vec![
+            Reason::new(
+                "requirement.cpuMillicores",
+                figure(requirement.cpu_millicores),
+                formula,
+                if self.cached() {
+                    catalogue.redis_operations_per_core.because()
+                } else {
+                    catalogue.session_operations.because()
+                },
+            )
+            .with(per, figure(asked))
+            .with("operations", figure(store.operations)),
+            Reason::new(
+                "requirement.staffedCpuMillicores",
+                figure(requirement.staffed_cpu_millicores),
+                "busy / ceiling, of the one server that works",
+                catalogue.utilisation_ceiling.because(),
+            ),
+            Reason::new(
+                "requirement.memoryBytes",
+                figure(requirement.memory_bytes),
+                "(items * bytesEach / fill + base) * members",
+                catalogue.item_overhead.because(),
+            )
+            .with("items", figure(store.items))
+            .with("bytesEach", figure(store.each)),
+        ];
+        if store.persistent {
+            list.push(Reason::new(
+                "requirement.storageBytes",
+                figure(requirement.storage_bytes),
+                "sessions * bytesEach * 3 * members",
+                "the log, what it was rewritten from, and the new one",
+            ));
+        }
+        list
+    }
+}
