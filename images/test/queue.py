@@ -20,6 +20,8 @@ DOMAIN = "shop-queue-members.default.svc.cluster.local"
 ROUTER = "10.99.0.20"
 PASSWORD = "secret"
 CONF = (DATA / "rabbitmq.conf").read_text()
+CASES = sys.argv[4:]
+LENGTH = 1000 if CASES == ["single"] else 100_000
 KHEPRI = os.environ.get("KHEPRI") == "1"
 
 
@@ -44,7 +46,7 @@ DEFINITIONS = {
     "permissions": [{"user": "app", "vhost": "app", "configure": ".*", "write": ".*", "read": ".*"},
                     {"user": "admin", "vhost": "app", "configure": ".*", "write": ".*", "read": ".*"},
                     {"user": "monitor", "vhost": "app", "configure": "^$", "write": "^$", "read": ".*"}],
-    "policies": [policy("video", delivery_limit=3, max_length=1000, overflow="reject-publish", dead_letter_exchange="",
+    "policies": [policy("video", delivery_limit=3, max_length=LENGTH, overflow="reject-publish", dead_letter_exchange="",
                         dead_letter_routing_key="video.dead", dead_letter_strategy="at-least-once"),
                  policy("video.dead", delivery_limit=-1)],
     "queues": [queue("video"), queue("video.dead")],
@@ -63,6 +65,7 @@ class Pod:
     def __init__(self, image, address, mounts, command, environment, name="router"):
         self.name, self.image, self.address, self.mounts, self.command = name, image, address, mounts, command
         self.environment, self.process, self.log = environment, None, WORK / f"{address}.log"
+        self.wanted, self.watched, self.restarts = False, False, 0
 
     def start(self):
         lines = ["set -e", f"hostname {self.name}", f"mount --bind {self.image} {self.image}", "mount --make-rprivate /"]
@@ -80,6 +83,19 @@ class Pod:
             ["ip", "netns", "exec", f"n{self.address}", "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "bash", "-c", "\n".join(lines)],
             stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
 
+        self.wanted = True
+        if not self.watched:
+            self.watched = True
+            threading.Thread(target=self.keep, daemon=True).start()
+
+    def keep(self):
+        """As the kubelet does: what ends by itself is started anew."""
+        while True:
+            time.sleep(1)
+            if self.wanted and self.process.poll() is not None:
+                self.restarts += 1
+                self.start()
+
     def pids(self):
         return children(self.process.pid)
 
@@ -88,10 +104,12 @@ class Pod:
         return found[0] if found else None
 
     def kill(self):
+        self.wanted = False
         os.kill(self.first(), signal.SIGKILL)
         self.process.wait()
 
     def stop(self, limit=60):
+        self.wanted = False
         os.kill(self.first(), signal.SIGTERM)
         self.process.wait(limit)
 
@@ -145,8 +163,6 @@ def variables():
         "ERL_CRASH_DUMP_SECONDS": "0", "LANG": "C.UTF-8",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
     }
-    if KHEPRI:
-        given["RABBITMQ_FEATURE_FLAGS"] = "+khepri_db"
     return given
 
 
@@ -410,7 +426,6 @@ def cluster():
         pod.kill()
 
 
-CASES = sys.argv[4:]
 try:
     if not CASES or "single" in CASES:
         single()

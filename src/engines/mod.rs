@@ -6,6 +6,7 @@
 pub mod http;
 pub mod patroni;
 pub mod pool_agent;
+pub mod rabbitmq;
 
 /// Why an engine could not be asked or changed. What merely is not ready yet is no error but
 /// [`patroni::Outcome::Waiting`].
@@ -22,8 +23,8 @@ pub enum EngineError {
         /// Why it failed.
         source: http::HttpError,
     },
-    /// Patroni refused.
-    #[error("{what}: Patroni answered {status}: {body}")]
+    /// An engine refused.
+    #[error("{what}: answered {status}: {body}")]
     Refused {
         /// What was asked of whom.
         what: String,

@@ -1,4 +1,4 @@
-//! The autoscaler of a web service, between the plan's bounds.
+//! The autoscaler of a web service or a worker, between the plan's bounds.
 
 use k8s_openapi::api::autoscaling::v2::{
     ContainerResourceMetricSource, CrossVersionObjectReference, HPAScalingPolicy, HPAScalingRules,
@@ -9,18 +9,18 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::meta::Part;
 use super::{Context, web};
 use crate::domain::Millicores;
-use crate::planner::{TierPlan, WebSettings};
+use crate::planner::TierPlan;
 
-/// The autoscaler, when the plan has room between its bounds.
+/// The autoscaler of the Deployment of this name; for plans that have room between their bounds.
 #[must_use]
-pub fn of_web(
+pub fn by_cpu(
     context: &Context<'_>,
     part: &Part<'_>,
     name: String,
     tier: &TierPlan,
-    settings: &WebSettings,
-) -> Option<HorizontalPodAutoscaler> {
-    settings.autoscaled.then(|| HorizontalPodAutoscaler {
+    target_cpu_percent: u32,
+) -> HorizontalPodAutoscaler {
+    HorizontalPodAutoscaler {
         metadata: part.meta(context.app, name.clone()),
         spec: Some(HorizontalPodAutoscalerSpec {
             scale_target_ref: CrossVersionObjectReference {
@@ -30,17 +30,17 @@ pub fn of_web(
             },
             min_replicas: Some(tier.replicas.min.cast_signed()),
             max_replicas: tier.replicas.max.cast_signed(),
-            metrics: Some(vec![cpu(tier, settings)]),
+            metrics: Some(vec![cpu(tier, target_cpu_percent)]),
             behavior: Some(behavior()),
         }),
         ..HorizontalPodAutoscaler::default()
-    })
+    }
 }
 
 /// CPU of the application's container alone, so that injected sidecars do not dilute it. The target is an amount and
 /// not a share of the request: where the environment shrinks requests, the plan's pod is as large as before.
-fn cpu(tier: &TierPlan, settings: &WebSettings) -> MetricSpec {
-    let target = Millicores((tier.per_replica.cpu.0 * u64::from(settings.target_cpu_percent) / 100).max(1));
+fn cpu(tier: &TierPlan, target_cpu_percent: u32) -> MetricSpec {
+    let target = Millicores((tier.per_replica.cpu.0 * u64::from(target_cpu_percent) / 100).max(1));
     MetricSpec {
         type_: "ContainerResource".to_owned(),
         container_resource: Some(ContainerResourceMetricSource {

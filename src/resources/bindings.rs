@@ -8,6 +8,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, Secret, SecretKeySelector};
 
 use super::meta::{self, Part};
+use super::queue_config::VHOST;
 use super::{Context, DesiredSet, Stage, credentials, names, routes};
 use crate::api::SessionStore;
 use crate::domain::{ValidService, ValidSessions};
@@ -31,7 +32,7 @@ struct Binding {
 /// All bindings whose passwords are known, in a fixed order.
 fn bindings(context: &Context<'_>) -> Vec<Binding> {
     let redis = [Tier::Cache, Tier::Sessions].map(|tier| redis(context, tier));
-    [database(context)].into_iter().chain(redis).flatten().collect()
+    [database(context)].into_iter().chain(redis).chain([queue(context)]).flatten().collect()
 }
 
 /// The binding Secrets of the tiers whose passwords are known.
@@ -72,6 +73,9 @@ pub fn environment(context: &Context<'_>, service: Option<&ValidService>, owners
         ours.push(from_secret("CACHE_URL", names::engine(&app.name, Tier::Cache), URI));
     }
     ours.extend(app.sessions.iter().flat_map(|sessions| session_environment(context, sessions)));
+    if app.queue.is_some() {
+        ours.push(from_secret("AMQP_URL", names::engine(&app.name, Tier::Queue), URI));
+    }
     ours.extend(service.map(|service| literal("PORT".to_owned(), service.port.to_string())));
     ours.push(literal("PUBLIC_URL".to_owned(), routes::public_url(context)));
     for other in app.services.iter().filter(|other| service.is_none_or(|own| own.name != other.name)) {
@@ -131,6 +135,24 @@ fn redis(context: &Context<'_>, tier: Tier) -> Option<Binding> {
         ("password", password.to_owned()),
     ]);
     Some(Binding { tier, kind: "redis", data })
+}
+
+/// The queue, through its routers.
+fn queue(context: &Context<'_>) -> Option<Binding> {
+    let app = context.app;
+    let password = context.passwords(Tier::Queue)?.get("app-password");
+    let host = names::host(&names::engine(&app.name, Tier::Queue), &app.namespace);
+    let data = BTreeMap::from([
+        ("type", "rabbitmq".to_owned()),
+        ("provider", "scaledapp".to_owned()),
+        (URI, format!("amqp://app:{password}@{host}:5672/{VHOST}")),
+        ("host", host),
+        ("port", "5672".to_owned()),
+        ("username", "app".to_owned()),
+        ("password", password.to_owned()),
+        ("vhost", VHOST.to_owned()),
+    ]);
+    Some(Binding { tier: Tier::Queue, kind: "rabbitmq", data })
 }
 
 fn literal(name: String, value: String) -> EnvVar {

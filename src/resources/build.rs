@@ -1,6 +1,8 @@
 //! The whole desired set of an application: one call for each tier.
 
-use super::{Context, Credentials, DesiredSet, bindings, database, edge, ingress, migrations, pool, web};
+use super::{
+    Context, Credentials, DesiredSet, bindings, database, edge, ingress, migrations, pool, queue, web, worker,
+};
 use crate::domain::{Environment, ValidApp};
 use crate::planner::Plan;
 
@@ -14,8 +16,10 @@ pub fn build(app: &ValidApp, plan: &Plan, environment: &Environment, credentials
     bindings::build(&context, &mut set);
     database::build(&context, &mut set);
     pool::build(&context, &mut set);
+    queue::build(&context, &mut set);
     migrations::build(&context, &mut set);
     web::build(&context, &mut set);
+    worker::build(&context, &mut set);
     edge::build(&context, &mut set);
     ingress::build(&context, &mut set);
     set

@@ -14,6 +14,9 @@ use crate::planner::{Plan, Tier};
 /// Length of a generated value, in characters of a 62-letter alphabet: 190 bits.
 pub const PASSWORD_LENGTH: usize = 32;
 
+/// Key of the password with which the operator manages the queue.
+pub const QUEUE_ADMIN: &str = "admin-password";
+
 /// Keys of a tier's generated Secret; none for a tier without one.
 #[must_use]
 pub const fn keys(tier: Tier) -> &'static [&'static str] {
@@ -65,7 +68,7 @@ pub fn generated(app: &str) -> impl Iterator<Item = (Tier, String)> {
 /// back with the same values, and the engine's members go on trusting each other.
 #[must_use]
 pub fn copy(app: &AppName, tier: Tier) -> Option<String> {
-    matches!(tier, Tier::Cache | Tier::Sessions).then(|| names::engine_config(app, tier))
+    matches!(tier, Tier::Cache | Tier::Sessions | Tier::Queue).then(|| names::engine_config(app, tier))
 }
 
 /// The generated values of one tier; letters and digits only, so that they need no escaping in an address.

@@ -3,9 +3,8 @@
 //! Must never depend on how many members there are: growing would otherwise restart the running ones.
 
 use k8s_openapi::api::core::v1::{
-    Affinity, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, ExecAction,
-    ObjectFieldSelector, PodAffinityTerm, PodAntiAffinity, PodSpec, PodTemplateSpec, Probe, SecretKeySelector, Volume,
-    VolumeMount,
+    ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, ObjectFieldSelector,
+    PodSpec, PodTemplateSpec, Probe, SecretKeySelector, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -50,28 +49,13 @@ pub(super) fn template(
             image_pull_secrets: pod::pull_secrets(context),
             security_context: Some(pod::engine_pod_security()),
             termination_grace_period_seconds: Some(120),
-            affinity: Some(apart(context)),
+            affinity: Some(pod::apart(&PART.label_selector(app))),
             topology_spread_constraints: Some(spread),
             init_containers: Some(vec![lag_agent(context, images, settings)]),
             containers: vec![postgres(context, images, settings)],
             volumes: Some(volumes(&scope, settings)),
             ..PodSpec::default()
         }),
-    }
-}
-
-/// Two members on one node would be lost together.
-fn apart(context: &Context<'_>) -> Affinity {
-    Affinity {
-        pod_anti_affinity: Some(PodAntiAffinity {
-            required_during_scheduling_ignored_during_execution: Some(vec![PodAffinityTerm {
-                label_selector: Some(PART.label_selector(context.app)),
-                topology_key: "kubernetes.io/hostname".to_owned(),
-                ..PodAffinityTerm::default()
-            }]),
-            ..PodAntiAffinity::default()
-        }),
-        ..Affinity::default()
     }
 }
 
@@ -86,8 +70,13 @@ fn postgres(context: &Context<'_>, images: &EngineImages, settings: &DatabaseSet
         security_context: Some(pod::engine_container_security()),
         // A first start may restore or recover for long: ten minutes of a loop that does not turn at all.
         startup_probe: Some(Probe { timeout_seconds: Some(5), ..pod::http_probe("/liveness", "patroni", 5, 120) }),
-        liveness_probe: Some(exec_probe(&["bash", "-c", ALIVE], 10, 10, 3)),
-        readiness_probe: Some(exec_probe(&["pg_isready", "--quiet", "--host=/run/postgresql", "--timeout=4"], 5, 5, 3)),
+        liveness_probe: Some(pod::exec_probe(&["bash", "-c", ALIVE], 10, 10, 3)),
+        readiness_probe: Some(pod::exec_probe(
+            &["pg_isready", "--quiet", "--host=/run/postgresql", "--timeout=4"],
+            5,
+            5,
+            3,
+        )),
         volume_mounts: Some(vec![
             mount("data", "/var/lib/postgresql/data", false),
             mount("sockets", "/run/postgresql", false),
@@ -168,16 +157,6 @@ pub(super) fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
         mount_path: path.to_owned(),
         read_only: read_only.then_some(true),
         ..VolumeMount::default()
-    }
-}
-
-fn exec_probe(command: &[&str], period: i32, timeout: i32, failures: i32) -> Probe {
-    Probe {
-        exec: Some(ExecAction { command: Some(command.iter().map(|word| (*word).to_owned()).collect()) }),
-        period_seconds: Some(period),
-        timeout_seconds: Some(timeout),
-        failure_threshold: Some(failures),
-        ..Probe::default()
     }
 }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::labels;
 use crate::domain::ValidApp;
+use crate::planner::Tier;
 
 /// Which part of an application an object belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +16,7 @@ pub struct Part<'a> {
     pub component: &'a str,
     /// What runs in it, such as `haproxy`, or the service's name.
     pub name: &'a str,
-    /// The service, in the web tier.
+    /// The service in the web tier, or the worker.
     pub service: Option<&'a str>,
 }
 
@@ -28,7 +29,8 @@ impl Part<'_> {
             (labels::COMPONENT.to_owned(), self.component.to_owned()),
         ]);
         if let Some(service) = self.service {
-            labels.insert(labels::SERVICE.to_owned(), service.to_owned());
+            let key = if self.component == Tier::Worker.component() { labels::WORKER } else { labels::SERVICE };
+            labels.insert(key.to_owned(), service.to_owned());
         }
         labels
     }

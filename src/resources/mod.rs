@@ -24,11 +24,15 @@ pub mod network;
 pub mod pod;
 pub mod pool;
 pub mod pool_config;
+pub mod queue;
+pub mod queue_config;
+mod queue_pod;
 pub mod registry;
 pub mod rollout;
 pub mod router;
 pub mod routes;
 pub mod web;
+pub mod worker;
 
 pub use build::build;
 pub use context::Context;

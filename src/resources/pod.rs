@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, HTTPGetAction, LocalObjectReference, PodSecurityContext, Probe, ResourceRequirements, SeccompProfile,
-    SecurityContext, TCPSocketAction, TopologySpreadConstraint,
+    Affinity, Capabilities, ExecAction, HTTPGetAction, LocalObjectReference, PodAffinityTerm, PodAntiAffinity,
+    PodSecurityContext, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TCPSocketAction,
+    TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -102,6 +103,34 @@ pub fn tcp_probe(port: &str, period_seconds: i32, failures: i32) -> Probe {
         failure_threshold: Some(failures),
         timeout_seconds: Some(2),
         ..Probe::default()
+    }
+}
+
+/// A probe that runs a command in the container.
+#[must_use]
+pub fn exec_probe(command: &[&str], period_seconds: i32, timeout_seconds: i32, failures: i32) -> Probe {
+    Probe {
+        exec: Some(ExecAction { command: Some(command.iter().map(|word| (*word).to_owned()).collect()) }),
+        period_seconds: Some(period_seconds),
+        timeout_seconds: Some(timeout_seconds),
+        failure_threshold: Some(failures),
+        ..Probe::default()
+    }
+}
+
+/// No two of these pods on one node: they would be lost together.
+#[must_use]
+pub fn apart(selector: &LabelSelector) -> Affinity {
+    Affinity {
+        pod_anti_affinity: Some(PodAntiAffinity {
+            required_during_scheduling_ignored_during_execution: Some(vec![PodAffinityTerm {
+                label_selector: Some(selector.clone()),
+                topology_key: "kubernetes.io/hostname".to_owned(),
+                ..PodAffinityTerm::default()
+            }]),
+            ..PodAntiAffinity::default()
+        }),
+        ..Affinity::default()
     }
 }
 

@@ -62,7 +62,9 @@ fn build_service(
     set.add_some(Stage::Foundation, disruption::stateless(context, &part, name.clone(), min, budget).as_ref());
     let deployment = set.add(Stage::Serve, &deployment(context, service, &part, tier, settings));
     deployment.seed_replicas = settings.autoscaled.then_some(min);
-    set.add_some(Stage::Serve, autoscaling::of_web(context, &part, name, tier, settings).as_ref());
+    let autoscaler =
+        settings.autoscaled.then(|| autoscaling::by_cpu(context, &part, name, tier, settings.target_cpu_percent));
+    set.add_some(Stage::Serve, autoscaler.as_ref());
 }
 
 fn deployment(
@@ -160,7 +162,9 @@ fn probe(path: Option<&String>, period_seconds: i32, failures: i32) -> Probe {
     }
 }
 
-fn pod_security(owners: &ServiceSecurityContext) -> PodSecurityContext {
+/// The pod's part of `restricted`, with what the owner adds.
+#[must_use]
+pub fn pod_security(owners: &ServiceSecurityContext) -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),
         run_as_user: owners.run_as_user,
@@ -183,7 +187,7 @@ fn is_public(context: &Context<'_>, service: &ValidService) -> bool {
     routes::public_services(context.app).iter().any(|public| public.name == service.name)
 }
 
-/// Callers: the other services, and the edge; without an edge whoever may come from outside, if a path leads here.
+/// Callers: the other services, the workers, and the edge; without an edge whoever may come from outside, if a path leads here.
 fn policy(context: &Context<'_>, service: &ValidService, part: &Part<'_>, name: String) -> NetworkPolicy {
     let ports = [service.port];
     let is_public = is_public(context, service);
@@ -191,7 +195,8 @@ fn policy(context: &Context<'_>, service: &ValidService, part: &Part<'_>, name: 
     if is_public && !routes::has_edge(context) {
         ingress.push(network::visitors(context, &ports));
     } else {
-        let callers: &[&str] = if is_public { &["edge", "migration", "web"] } else { &["migration", "web"] };
+        let callers: &[&str] =
+            if is_public { &["edge", "migration", "web", "worker"] } else { &["migration", "web", "worker"] };
         ingress.push(network::from(Some(vec![network::components(context, callers)]), &ports));
     }
     // An application shows its metrics on its only port; whoever is named as their reader reaches it.

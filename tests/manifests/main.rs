@@ -1,6 +1,7 @@
 //! What `render` makes of the samples: golden manifests, and what must hold for every object of every application.
 
 mod pod_security;
+mod queue;
 mod samples;
 
 use std::collections::{BTreeMap, BTreeSet};

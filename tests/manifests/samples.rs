@@ -89,11 +89,26 @@ pub fn longest() -> Sample {
     sample(LONGEST)
 }
 
+/// A queue of one member, or of three.
+pub fn queue(availability: &str) -> Sample {
+    sample(&QUEUE.replace("AVAILABILITY", availability))
+}
+
 pub fn all() -> Vec<Sample> {
     let mut samples: Vec<Sample> = ["hello", "shop", "large"].iter().map(|name| sample(&file(name))).collect();
-    samples.push(longest());
+    samples.extend([longest(), queue("99"), queue("99.95")]);
     samples
 }
+
+const QUEUE: &str = r#"
+apiVersion: scaledapp.dev/v1alpha1
+kind: ScaledApp
+metadata: {name: shop, namespace: default}
+spec:
+  targets: {dailyActiveUsers: 10000, availabilityPercent: "AVAILABILITY"}
+  services: [{name: web, image: registry.example/shop:1}]
+  queue: {queues: [{name: video, deliveryLimit: 3, maxLength: 1000}]}
+"#;
 
 const LONGEST: &str = r#"
 apiVersion: scaledapp.dev/v1alpha1
@@ -120,4 +135,8 @@ spec:
   ingress: {hosts: ["*.example.com", www.example.com], tls: [{hosts: ["*.example.com"], secretName: tls}]}
   network: {egress: Declared, ingressFrom: [{namespace: ingress}], metricsFrom: [{namespace: monitoring}]}
   database: {}
+  queue: {queues: [{name: video.high-quality, deliveryLimit: 3}, {name: mail, maxLength: 50, deadLetter: false}]}
+  workers:
+  - {name: video-of-20-charsxxx, image: "registry.example/back:1", args: [work], queue: video.high-quality, timePerJob: 12s}
+  - {name: mail, image: "registry.example/back:1", queue: mail, autoscaling: Cpu, securityContext: {runAsUser: 1000}}
 "#;

@@ -1,0 +1,225 @@
+//! The message queue: members of `RabbitMQ`, each queue on a majority of them, behind routers that check who serves.
+//!
+//! Must never let a confirmed message depend on one node where there are three, never delete a queue, and never make
+//! anything that a client does wait for the operator.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::apps::v1::{
+    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
+};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, PersistentVolumeClaimSpec, Secret, Service, ServicePort, ServiceSpec,
+    VolumeResourceRequirements,
+};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::meta::{Part, hash};
+use super::router::Router;
+use super::{Context, DesiredSet, Stage, names, network, queue_config, queue_pod};
+use crate::api::DeletionPolicy;
+use crate::planner::{QueueSettings, Tier, TierPlan, TierSettings};
+
+/// The queue as part of an application.
+pub const PART: Part<'static> = Part { component: "queue", name: "rabbitmq", service: None };
+
+/// Members for which Services and places in the routers exist whatever the plan says, so that growing from one to
+/// three changes no name.
+const LEAST_SLOTS: u32 = 3;
+/// Ports of a member: clients, management, metrics, the members' own talk, and where they ask for its port.
+const PORTS: [(&str, u16); 5] =
+    [("amqp", 5672), ("management", 15672), ("metrics", 15692), ("distribution", 25672), ("mapper", 4369)];
+
+fn planned<'a>(context: &Context<'a>) -> Option<(&'a TierPlan, &'a QueueSettings)> {
+    context.app.queue.as_ref()?;
+    let tier = context.plan.tier(Tier::Queue)?;
+    match &tier.settings {
+        TierSettings::Queue(settings) => Some((tier, settings)),
+        _ => None,
+    }
+}
+
+/// Adds the queue's objects.
+pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
+    let Some((tier, settings)) = planned(context) else { return };
+    let members = tier.replicas.max;
+    let slots = members.max(LEAST_SLOTS);
+    let config = config_map(context, settings, members);
+    set.add_some(Stage::Foundation, secret(context).as_ref());
+    set.add(Stage::Foundation, &policy(context));
+    set.add(Stage::Foundation, &headless(context));
+    for ordinal in 0..slots {
+        set.add(Stage::Foundation, &member_service(context, ordinal));
+    }
+    set.add_some(Stage::Foundation, disruption_budget(context, members).as_ref());
+    set.add(Stage::Foundation, &stateful_set(context, tier, &queue_config::server(settings)));
+    set.add(Stage::Foundation, &config);
+    let router = Router {
+        tier: Tier::Queue,
+        port: 5672,
+        protocol: "amqp",
+        member_ports: &[5672],
+        config: queue_config::router(context, settings, slots),
+        replicas: settings.router_replicas,
+        size: settings.router,
+    };
+    router.build(context, set);
+}
+
+fn config_map(context: &Context<'_>, settings: &QueueSettings, members: u32) -> ConfigMap {
+    ConfigMap {
+        metadata: PART.meta(context.app, names::engine(&context.app.name, Tier::Queue)),
+        data: Some(BTreeMap::from([
+            ("rabbitmq.conf".to_owned(), queue_config::server(settings)),
+            // Read by each member when it starts, and before it stops.
+            ("members".to_owned(), format!("{members}\n")),
+        ])),
+        ..ConfigMap::default()
+    }
+}
+
+/// The definitions, and the generated values once more: a generated Secret that somebody deleted comes back the same.
+fn secret(context: &Context<'_>) -> Option<Secret> {
+    let passwords = context.passwords(Tier::Queue)?;
+    let definitions = format!("{:#}\n", queue_config::definitions(context.app, passwords));
+    let mut data: BTreeMap<String, ByteString> =
+        passwords.data().into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect();
+    data.insert("definitions.json".to_owned(), ByteString(definitions.into_bytes()));
+    Some(Secret {
+        metadata: PART.meta(context.app, names::engine_config(&context.app.name, Tier::Queue)),
+        type_: Some("Opaque".to_owned()),
+        data: Some(data),
+        ..Secret::default()
+    })
+}
+
+/// Clients come by the routers, members talk to each other, the operator manages.
+fn policy(context: &Context<'_>) -> NetworkPolicy {
+    let members = || Some(vec![network::components(context, &[PART.component])]);
+    let among = [5672, 25672, 4369];
+    let routers = Tier::Queue.router_component().unwrap_or_default();
+    let mut ingress = vec![
+        network::from(Some(vec![network::components(context, &[routers])]), &[5672]),
+        network::from(members(), &among),
+        network::from(Some(vec![network::operator()]), &[15672]),
+    ];
+    ingress.extend(network::metrics(context, &[15692]));
+    let egress = vec![network::to(members(), &among), network::to_dns()];
+    network::policy(context, &PART, names::engine(&context.app.name, Tier::Queue), ingress, Some(egress))
+}
+
+fn ports() -> Vec<ServicePort> {
+    PORTS
+        .into_iter()
+        .map(|(name, port)| ServicePort {
+            name: Some(name.to_owned()),
+            port: i32::from(port),
+            target_port: Some(IntOrString::Int(i32::from(port))),
+            protocol: Some("TCP".to_owned()),
+            ..ServicePort::default()
+        })
+        .collect()
+}
+
+/// Members find each other by it before they are ready.
+fn headless(context: &Context<'_>) -> Service {
+    Service {
+        metadata: PART.meta(context.app, names::engine_members(&context.app.name, Tier::Queue)),
+        spec: Some(ServiceSpec {
+            cluster_ip: Some("None".to_owned()),
+            selector: Some(PART.selector(context.app)),
+            publish_not_ready_addresses: Some(true),
+            ports: Some(ports()),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// An address of one member that outlives its pods: the routers read it once and need no DNS afterwards.
+fn member_service(context: &Context<'_>, ordinal: u32) -> Service {
+    let name = names::engine_member(&context.app.name, Tier::Queue, ordinal);
+    let mut selector = PART.selector(context.app);
+    selector.insert("statefulset.kubernetes.io/pod-name".to_owned(), name.clone());
+    Service {
+        metadata: PART.meta(context.app, name),
+        spec: Some(ServiceSpec {
+            selector: Some(selector),
+            publish_not_ready_addresses: Some(true),
+            ports: Some(ports().into_iter().filter(|port| port.port == 5672).collect()),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// One member at a time may leave. A single member has no budget: it would block every drain.
+fn disruption_budget(context: &Context<'_>, members: u32) -> Option<PodDisruptionBudget> {
+    (members >= 2).then(|| PodDisruptionBudget {
+        metadata: PART.meta(context.app, names::engine(&context.app.name, Tier::Queue)),
+        spec: Some(PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(1)),
+            selector: Some(PART.label_selector(context.app)),
+            unhealthy_pod_eviction_policy: Some("IfHealthyBudget".to_owned()),
+            ..PodDisruptionBudgetSpec::default()
+        }),
+        ..PodDisruptionBudget::default()
+    })
+}
+
+fn stateful_set(context: &Context<'_>, tier: &TierPlan, server: &str) -> StatefulSet {
+    let app = context.app;
+    let when = match app.deletion_policy {
+        DeletionPolicy::Retain => "Retain",
+        DeletionPolicy::Delete => "Delete",
+    };
+    StatefulSet {
+        metadata: PART.meta(app, names::engine(&app.name, Tier::Queue)),
+        spec: Some(StatefulSetSpec {
+            replicas: Some(tier.replicas.max.cast_signed()),
+            service_name: Some(names::engine_members(&app.name, Tier::Queue)),
+            selector: PART.label_selector(app),
+            // Members wait for each other when they start, so none may wait to be started.
+            pod_management_policy: Some("Parallel".to_owned()),
+            update_strategy: Some(StatefulSetUpdateStrategy {
+                type_: Some("RollingUpdate".to_owned()),
+                ..StatefulSetUpdateStrategy::default()
+            }),
+            persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
+                when_deleted: Some(when.to_owned()),
+                // A member that left may hold the only copy of something: its volume goes by hand or not at all.
+                when_scaled: Some("Retain".to_owned()),
+            }),
+            revision_history_limit: Some(5),
+            template: queue_pod::template(context, tier, hash([server])),
+            volume_claim_templates: Some(vec![claim(context, tier)]),
+            ..StatefulSetSpec::default()
+        }),
+        ..StatefulSet::default()
+    }
+}
+
+fn claim(context: &Context<'_>, tier: &TierPlan) -> PersistentVolumeClaim {
+    PersistentVolumeClaim {
+        metadata: ObjectMeta {
+            name: Some("data".to_owned()),
+            labels: Some(PART.labels(context.app)),
+            ..ObjectMeta::default()
+        },
+        spec: Some(PersistentVolumeClaimSpec {
+            access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
+            storage_class_name: context.environment.storage_class.clone(),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some(BTreeMap::from([("storage".to_owned(), Quantity(tier.per_replica.storage.quantity()))])),
+                ..VolumeResourceRequirements::default()
+            }),
+            ..PersistentVolumeClaimSpec::default()
+        }),
+        ..PersistentVolumeClaim::default()
+    }
+}

@@ -1,0 +1,112 @@
+//! Workers: one Deployment for each, as many pods as the plan says, each one job at a time.
+//!
+//! Must never end a job that is in progress: a pod that is told to stop has time to finish it, and what it cannot
+//! finish goes back to the queue because it was not acknowledged.
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
+
+use super::meta::Part;
+use super::{Context, DesiredSet, Stage, autoscaling, bindings, disruption, names, network, pod, rollout, web};
+use crate::domain::ValidWorker;
+use crate::planner::{Tier, TierPlan, TierSettings, WorkerSettings};
+
+/// A pod that lives this long has started: workers have no port that could be asked.
+const STARTED_AFTER_SECONDS: i32 = 5;
+
+/// All objects of the workers.
+pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
+    for worker in &context.app.workers {
+        if let Some(tier) = context.plan.worker(&worker.name)
+            && let TierSettings::Worker(settings) = &tier.settings
+        {
+            build_worker(context, worker, tier, settings, set);
+        }
+    }
+}
+
+/// The part of a worker's objects.
+#[must_use]
+pub fn part(worker: &ValidWorker) -> Part<'_> {
+    Part { component: Tier::Worker.component(), name: &worker.name, service: Some(&worker.name) }
+}
+
+fn build_worker(
+    context: &Context<'_>,
+    worker: &ValidWorker,
+    tier: &TierPlan,
+    settings: &WorkerSettings,
+    set: &mut DesiredSet,
+) {
+    let (part, name) = (part(worker), names::worker(&context.app.name, &worker.name));
+    let min = tier.replicas.min;
+    // Nobody calls a worker.
+    let policy = network::policy(context, &part, name.clone(), Vec::new(), network::application_egress(context));
+    set.add(Stage::Foundation, &policy);
+    let budget = disruption::stateless(context, &part, name.clone(), min, settings.max_unavailable);
+    set.add_some(Stage::Foundation, budget.as_ref());
+    let deployment = set.add(Stage::Serve, &deployment(context, worker, &part, tier, settings));
+    deployment.seed_replicas = settings.autoscaled.then_some(min);
+    let autoscaler =
+        settings.autoscaled.then(|| autoscaling::by_cpu(context, &part, name, tier, settings.target_cpu_percent));
+    set.add_some(Stage::Serve, autoscaler.as_ref());
+}
+
+fn deployment(
+    context: &Context<'_>,
+    worker: &ValidWorker,
+    part: &Part<'_>,
+    tier: &TierPlan,
+    settings: &WorkerSettings,
+) -> Deployment {
+    let app = context.app;
+    Deployment {
+        metadata: part.meta(app, names::worker(&app.name, &worker.name)),
+        spec: Some(DeploymentSpec {
+            replicas: (!settings.autoscaled).then_some(tier.replicas.min.cast_signed()),
+            strategy: Some(rollout::surge_only(settings.surge)),
+            min_ready_seconds: Some(STARTED_AFTER_SECONDS),
+            progress_deadline_seconds: Some(rollout::PROGRESS_DEADLINE_SECONDS),
+            revision_history_limit: Some(rollout::REVISION_HISTORY_LIMIT),
+            selector: part.label_selector(app),
+            template: PodTemplateSpec {
+                metadata: Some(part.template_meta(app, bindings::hash(context))),
+                spec: Some(pod_spec(context, worker, part, tier, settings)),
+            },
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }
+}
+
+fn pod_spec(
+    context: &Context<'_>,
+    worker: &ValidWorker,
+    part: &Part<'_>,
+    tier: &TierPlan,
+    settings: &WorkerSettings,
+) -> PodSpec {
+    PodSpec {
+        topology_spread_constraints: Some(pod::spread(&part.label_selector(context.app), false)),
+        // SIGTERM comes at once: no new job is taken, and the one in progress has this long.
+        termination_grace_period_seconds: Some(i64::from(settings.finish_seconds)),
+        security_context: Some(web::pod_security(&worker.security_context)),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        dns_config: Some(rollout::impatient_dns()),
+        image_pull_secrets: pod::pull_secrets(context),
+        containers: vec![Container {
+            name: web::CONTAINER.to_owned(),
+            image: Some(worker.image.clone()),
+            image_pull_policy: Some("IfNotPresent".to_owned()),
+            command: web::list(&worker.command),
+            args: web::list(&worker.args),
+            env: Some(bindings::environment(context, None, &worker.env)),
+            env_from: (!worker.env_from.is_empty()).then(|| worker.env_from.clone()),
+            resources: Some(pod::resources(context, &tier.per_replica)),
+            security_context: Some(web::container_security(&worker.security_context)),
+            ..Container::default()
+        }],
+        ..PodSpec::default()
+    }
+}
