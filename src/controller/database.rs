@@ -4,7 +4,6 @@
 //! turns silence into waiting. Nothing here elects or promotes.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use strum::IntoStaticStr;
 
 use crate::engines::EngineError;
@@ -12,13 +11,12 @@ use crate::engines::patroni::{self, DatabaseState, Outcome, Step, Truth, Wanted}
 use crate::planner::{Finding, FindingKind, Plan, Replicas, Severity, Tier, TierSettings};
 use crate::resources::Passwords;
 
-use super::children::number;
 use super::conditions::{DatabaseFacts, Safety};
 use super::context::Context;
 use super::decide::Accepted;
 use super::error::{Class, Staged, class_of};
+use super::members;
 use super::observe::Observed;
-use super::ownership::{self, Owner};
 use super::window;
 
 /// Errors of the database's stage.
@@ -126,18 +124,13 @@ pub fn facts(plan: &Plan, state: Option<&DatabaseState>, observed: &Observed) ->
 /// Whether the database's `StatefulSet` is there and ours.
 #[must_use]
 pub fn is_installed(observed: &Observed) -> bool {
-    installed(observed).is_some()
+    members::is_installed(observed, Tier::Database)
 }
 
-/// Members that hold data, whatever plans remember: of the `StatefulSet`; without one, of the volumes that nobody
-/// owns, since a set that comes back without its last members leaves out what only they may hold.
+/// Members that hold data, whatever plans remember.
 #[must_use]
 pub fn present(observed: &Observed) -> u32 {
-    let prefix = format!("data-{}-database-", observed.name);
-    let ordinal = |meta: &ObjectMeta| meta.name.as_deref()?.strip_prefix(&prefix)?.parse::<u32>().ok();
-    let stays = |meta: &&ObjectMeta| meta.deletion_timestamp.is_none() && meta.owner_references.is_none();
-    let volumes = observed.claims.iter().map(|claim| &claim.metadata).filter(stays).filter_map(ordinal);
-    installed(observed).unwrap_or_else(|| volumes.max().map_or(0, |last| last.saturating_add(1)))
+    members::present(observed, Tier::Database)
 }
 
 /// The plan with as many members as there are, when it has fewer: what is built, not what is recorded.
@@ -170,14 +163,6 @@ fn join(summary: String, kept: Option<&Finding>) -> String {
         Some(finding) => format!("{summary}; {}", finding.message),
         None => summary,
     }
-}
-
-/// Members that our `StatefulSet` asks for.
-fn installed(observed: &Observed) -> Option<u32> {
-    let set = observed.child_named("StatefulSet", &format!("{}-database", observed.name))?;
-    let uid = observed.app.metadata.uid.as_deref().unwrap_or_default();
-    (ownership::owner_of(&set.metadata, &observed.name, uid) == Owner::Ours)
-        .then(|| number(set, "/spec/replicas").and_then(|count| u32::try_from(count).ok()).unwrap_or(1))
 }
 
 fn truth(truth: Truth) -> Option<bool> {

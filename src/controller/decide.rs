@@ -8,10 +8,11 @@ use strum::IntoStaticStr;
 
 use crate::api::ScaledAppSpec;
 use crate::domain::{self, Environment, ValidApp};
-use crate::planner::{self, Catalogue, Plan, RecordedPlan, Severity};
+use crate::planner::{self, Catalogue, Plan, RecordedPlan, Severity, Tier};
 
 use super::database;
 use super::error::{Class, Staged};
+use super::members;
 use super::observe::Observed;
 
 /// Longest message of a refusal.
@@ -28,6 +29,16 @@ pub enum DecideError {
         "spec.database is absent, but {0}-database runs and no plan tells that its removal was approved: declare spec.database"
     )]
     DatabaseUnrecorded(String),
+    /// A tier with volumes is there that neither the spec nor any plan knows.
+    #[error(
+        "spec.{tier} is absent, but {app}-{tier} runs and no plan tells that its removal was approved: declare spec.{tier}"
+    )]
+    TierUnrecorded {
+        /// The application.
+        app: String,
+        /// The tier.
+        tier: &'static str,
+    },
     /// The plan cannot keep the promises of the spec.
     #[error("{0}")]
     PlanRefused(String),
@@ -96,7 +107,7 @@ pub fn again(
 ) -> Option<Accepted> {
     let uid = observed.app.metadata.uid.as_deref();
     let mut app = domain::validate(&observed.name, &observed.namespace, uid, &recorded.spec, environment).ok()?;
-    count_members(&mut app, observed);
+    count_members(&mut app, observed, Some(recorded));
     let plan = planner::plan(&app, catalogue, environment, Some(recorded));
     Some(Accepted { app: planner::effective(&app, &plan, Some(recorded)), plan })
 }
@@ -116,7 +127,13 @@ fn accept(
     if app.database.is_none() && previous.is_none() && database::is_installed(observed) {
         return Err(DecideError::DatabaseUnrecorded(observed.name.clone()));
     }
-    count_members(&mut app, observed);
+    let unknown = [(Tier::Queue, app.queue.is_none()), (Tier::Sessions, app.sessions.is_none())]
+        .into_iter()
+        .find(|(tier, absent)| *absent && previous.is_none() && members::is_installed(observed, *tier));
+    if let Some((tier, _)) = unknown {
+        return Err(DecideError::TierUnrecorded { app: observed.name.clone(), tier: tier.component() });
+    }
+    count_members(&mut app, observed, previous);
     let plan = planner::plan(&app, catalogue, environment, previous);
     if plan.is_refused() {
         let errors = plan.findings.iter().filter(|f| f.severity == Severity::Error);
@@ -125,9 +142,21 @@ fn accept(
     Ok(Accepted { app: planner::effective(&app, &plan, previous), plan })
 }
 
-fn count_members(app: &mut ValidApp, observed: &Observed) {
+fn count_members(app: &mut ValidApp, observed: &Observed, previous: Option<&RecordedPlan>) {
     if let Some(declared) = &mut app.database {
         declared.present = database::present(observed);
+    }
+    // Members that hold data though no plan remembers them are as good as pinned.
+    let held = |tier: Tier, pinned: Option<u32>| {
+        let recorded = previous.and_then(|plan| plan.tier(tier, tier.component())).map_or(1, |tier| tier.replicas.max);
+        let present = members::present(observed, tier);
+        if present > recorded { Some(present.max(pinned.unwrap_or(0))) } else { pinned }
+    };
+    if let Some(queue) = &mut app.queue {
+        queue.pinned_members = held(Tier::Queue, queue.pinned_members);
+    }
+    if let Some(sessions) = &mut app.sessions {
+        sessions.pin.members = held(Tier::Sessions, sessions.pin.members);
     }
 }
 

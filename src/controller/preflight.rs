@@ -135,6 +135,11 @@ fn lacks(accepted: &Accepted, environment: &Environment, facts: &ClusterFacts, f
         let wanted = database.storage_class.as_deref().or(environment.storage_class.as_deref());
         found.extend(class_lack(&facts.storage_classes, wanted, "storage class", "spec.database.storage.className"));
     }
+    if plan.tier(Tier::Sessions).is_some() || plan.tier(Tier::Queue).is_some() {
+        let wanted = environment.storage_class.as_deref();
+        let lack = class_lack(&facts.storage_classes, wanted, "storage class", "the operator's configuration");
+        found.extend(lack.filter(|lack| !found.contains(lack)));
+    }
     if let Some(ingress) = &accepted.app.ingress {
         let lack = class_lack(
             &facts.ingress_classes,
@@ -144,8 +149,11 @@ fn lacks(accepted: &Accepted, environment: &Environment, facts: &ClusterFacts, f
         );
         found.extend(lack.map(|lack| Lack { blocks: false, ..lack }));
     }
-    let autoscaled =
-        plan.tiers.iter().any(|t| matches!(&t.settings, TierSettings::Web(settings) if settings.autoscaled));
+    let autoscaled = plan.tiers.iter().any(|tier| match &tier.settings {
+        TierSettings::Web(settings) => settings.autoscaled,
+        TierSettings::Worker(settings) => settings.autoscaled,
+        _ => false,
+    });
     if autoscaled && !facts.metrics_api {
         found.push(Lack {
             blocks: false,
@@ -170,7 +178,8 @@ fn class_lack(classes: &[Named], wanted: Option<&str>, what: &str, field: &str) 
 /// What the pods of a plan ask for together, at `replicas.max`.
 fn requests(plan: &Plan, environment: &Environment) -> Size {
     let percent = u64::from(environment.request_percent);
-    let sum = |of: fn(&Size) -> u64| plan.tiers.iter().map(|t| of(&t.total)).fold(0, u64::saturating_add);
+    let totals: Vec<Size> = plan.tiers.iter().map(|t| t.total).chain(routers(plan).map(|(n, s)| s.times(n))).collect();
+    let sum = |of: fn(&Size) -> u64| totals.iter().map(of).fold(0, u64::saturating_add);
     Size {
         cpu: Millicores(sum(|s| s.cpu.0).saturating_mul(percent) / 100),
         memory: Bytes(sum(|s| s.memory.0).saturating_mul(percent) / 100),
@@ -178,12 +187,21 @@ fn requests(plan: &Plan, environment: &Environment) -> Size {
     }
 }
 
+/// Pods of the routers before cache, sessions and queue, and the size of one; they are in no tier's total.
+fn routers(plan: &Plan) -> impl Iterator<Item = (u32, Size)> {
+    plan.tiers.iter().filter_map(|tier| match &tier.settings {
+        TierSettings::Redis(settings) => Some((settings.router_replicas, settings.router)),
+        TierSettings::Queue(settings) => Some((settings.router_replicas, settings.router)),
+        _ => None,
+    })
+}
+
 /// Names of a quota's resource, what the plan needs of it, the same as text, and how it is read.
 type Row<'a> = (&'a [&'a str], u64, String, &'a dyn Fn(&str) -> Option<u64>);
 
 fn quota_lacks(plan: &Plan, environment: &Environment, facts: &ClusterFacts, first: bool) -> Vec<Lack> {
     let total = requests(plan, environment);
-    let pods: u64 = plan.tiers.iter().map(|t| u64::from(t.replicas.max)).sum();
+    let pods: u64 = plan.tiers.iter().map(|t| t.replicas.max).chain(routers(plan).map(|(n, _)| n)).map(u64::from).sum();
     let cpu = |text: &str| Millicores::parse(text).map(|m| m.0);
     let bytes = |text: &str| Bytes::parse(text).map(|b| b.0);
     let count = |text: &str| text.parse::<u64>().ok();

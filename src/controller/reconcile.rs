@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use crate::api::{DeletionPolicy, Mode, ScaledApp};
 use crate::engines::patroni::DatabaseState;
+use crate::engines::rabbitmq::QueueState;
 use crate::planner::Tier;
 use crate::resources::{self, Credentials, DesiredObject, Stage};
 
@@ -31,13 +32,14 @@ use super::observe::{self, Observed, observe};
 use super::ownership;
 use super::preflight::{self, Lack, PreflightError, preflight};
 use super::prune::prune;
+use super::queue;
 use super::revisions;
 use super::status;
 
 /// Pause until the next look at an application that is settled.
 const SETTLED: Duration = Duration::from_secs(60);
-/// Pause until the next look at a settled application with a database, whose roles change without an event.
-const DATABASE: Duration = Duration::from_secs(20);
+/// Pause until the next look at a settled application with a database or a queue, which change without an event.
+const ENGINE: Duration = Duration::from_secs(20);
 /// Pause while something is waited for that may send no event.
 const WAITING: Duration = Duration::from_secs(5);
 
@@ -56,6 +58,8 @@ pub struct Report {
     pub lacks: Option<Vec<Lack>>,
     /// What the members of the database say.
     pub database: Option<DatabaseState>,
+    /// What the members of the queue say.
+    pub queue: Option<QueueState>,
     /// What went wrong or is waited for.
     pub troubles: Vec<Trouble>,
 }
@@ -88,6 +92,14 @@ async fn converge(ctx: &Context, observed: &mut Observed, report: &mut Report) -
     let first = observed.revisions.newest().is_none();
     let lacks = &*report.lacks.insert(preflight(ctx, accepted, first).await?);
     report.database = database::look(ctx, accepted).await?;
+    let tells = !report.paused && !report.advises;
+    match queue::look(observed, accepted, tells).await {
+        Ok(state) => report.queue = state,
+        Err((state, error)) => {
+            report.queue = state;
+            report.troubles.push(Trouble::of(&error));
+        }
+    }
     if report.paused || report.advises {
         return Ok(());
     }
@@ -211,10 +223,10 @@ fn next(ctx: &Context, observed: &Observed, report: &Report) -> Action {
         return Action::requeue(error::pause(attempt));
     }
     let waits = report.troubles.iter().any(|trouble| trouble.class == Class::Waiting);
-    let pause = match (waits, &report.database) {
+    let pause = match (waits, report.database.is_some() || report.queue.is_some()) {
         (true, _) => WAITING,
-        (false, Some(_)) => DATABASE,
-        (false, None) => SETTLED,
+        (false, true) => ENGINE,
+        (false, false) => SETTLED,
     };
     Action::requeue(pause)
 }

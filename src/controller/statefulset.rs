@@ -1,7 +1,7 @@
 //! What a `StatefulSet` cannot change by itself: its claim templates.
 //!
 //! Volumes grow by patching each claim, then by replacing the set around its running pods. They
-//! never shrink, and no pod is deleted here.
+//! never shrink, no set with volumes gets fewer members, and no pod is deleted here.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -28,6 +28,7 @@ pub(super) fn has_work(target: &Target<'_>, _live: &DynamicObject) -> bool {
 /// the next look makes it anew.
 pub(super) async fn prepare(target: &Target<'_>, live: &DynamicObject, body: &mut Value) -> Result<(), ApplyError> {
     let mut grows = false;
+    keep_members(live, body);
     for template in body["spec"]["volumeClaimTemplates"].as_array_mut().into_iter().flatten() {
         let Some(old) = templates(&live.data).find(|old| name_of(old) == name_of(template)) else { continue };
         match (size_of(template), size_of(old)) {
@@ -42,6 +43,17 @@ pub(super) async fn prepare(target: &Target<'_>, live: &DynamicObject, body: &mu
         grow(target, template).await?;
     }
     if grows { Err(take_away(target, live).await) } else { Ok(()) }
+}
+
+/// What a member with a volume holds alone is not proven to be elsewhere: whatever is wanted, members are only added.
+fn keep_members(live: &DynamicObject, body: &mut Value) {
+    let installed = live.data.pointer("/spec/replicas").and_then(Value::as_i64);
+    if let (Some(installed), Some(wanted)) = (installed, body["spec"]["replicas"].as_i64())
+        && wanted < installed
+        && templates(body).next().is_some()
+    {
+        body["spec"]["replicas"] = installed.into();
+    }
 }
 
 /// After a refusal: a change of a fixed field of the set replaces it around its pods; any other

@@ -20,6 +20,7 @@ use super::database;
 use super::decide::Accepted;
 use super::error::{Class, Staged, class_of, is_not_found};
 use super::observe::Observed;
+use super::queue;
 use super::reconcile::Report;
 use super::tiers;
 
@@ -88,9 +89,9 @@ pub fn compute(observed: &Observed, report: &Report, old: &ScaledAppStatus, now:
         lacks: report.lacks.clone(),
         troubles: report.troubles.clone(),
         database: accepted.and_then(|a| database::facts(&a.plan, report.database.as_ref(), observed)),
+        queue: accepted.and_then(|a| queue::health(a, report.queue.as_ref())),
         tiers,
     };
-    let roles = facts.database.as_ref().and_then(|database| database.summary.as_deref());
     ScaledAppStatus {
         observed_generation: Some(generation),
         conditions: conditions::all(&facts, &old.conditions, now),
@@ -104,7 +105,7 @@ pub fn compute(observed: &Observed, report: &Report, old: &ScaledAppStatus, now:
             .map(|newest| PlanStatus { revision: newest.name.clone(), hash: newest.plan.hash.clone() }),
         proposed: accepted.and_then(|accepted| proposed(&accepted.plan)),
         ladder: accepted.map(|accepted| ladder(&accepted.plan)).unwrap_or_default(),
-        tiers: accepted.map(|accepted| tiers::status(accepted, &facts.tiers, roles)).unwrap_or_default(),
+        tiers: accepted.map(|accepted| tiers::status(accepted, &facts)).unwrap_or_default(),
     }
 }
 

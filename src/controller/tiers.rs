@@ -2,11 +2,11 @@
 //! Pure.
 
 use crate::api::{PlannedReplicas, TierStatus, labels};
-use crate::planner::{Tier, TierPlan};
+use crate::planner::{Tier, TierPlan, TierSettings};
 use crate::resources::names;
 
 use super::children::number;
-use super::conditions::TierFacts;
+use super::conditions::{Facts, RouterFacts, TierFacts};
 use super::decide::Accepted;
 use super::observe::Observed;
 use super::pods::PodView;
@@ -26,18 +26,43 @@ fn one(accepted: &Accepted, tier: &TierPlan, observed: &Observed) -> TierFacts {
     let count = |path: &str| live.and_then(|l| number(l, path)).unwrap_or(0);
     let desired = live.map_or(0, |l| number(l, "/spec/replicas").unwrap_or(1));
     let seen = live.is_some_and(|l| number(l, "/status/observedGeneration") >= l.metadata.generation);
-    // Members of a StatefulSet are rolled by the operator, one at a time; being behind is not being incomplete.
-    let updated = kind == "StatefulSet" || count("/status/updatedReplicas") >= desired;
+    // Members of a database are rolled by the operator, one at a time; being behind is not being incomplete.
+    let updated = tier.tier == Tier::Database || count("/status/updatedReplicas") >= desired;
     let pods: Vec<&PodView> = observed.pods.iter().filter(|pod| belongs(pod, tier)).collect();
     TierFacts {
         tier: tier.tier,
         name: tier.name.clone(),
         wanted: i32::try_from(tier.replicas.min).unwrap_or(i32::MAX),
         ready: i32::try_from(count("/status/readyReplicas")).unwrap_or(i32::MAX),
+        needed: needed(tier),
+        router: router(accepted, tier, observed),
         rolled: seen && updated,
         unschedulable: pods.iter().find_map(|pod| pod.unschedulable().map(str::to_owned)),
         blocked: pods.iter().find_map(|pod| pod.blocked()),
     }
+}
+
+/// Members without which a tier does not serve. Whether a database does is its engine's to say.
+fn needed(tier: &TierPlan) -> i32 {
+    let members = i32::try_from(tier.replicas.min).unwrap_or(i32::MAX);
+    match tier.tier {
+        Tier::Queue | Tier::Sessions => members / 2 + 1,
+        _ => 1.min(members),
+    }
+}
+
+fn router(accepted: &Accepted, tier: &TierPlan, observed: &Observed) -> Option<RouterFacts> {
+    let wanted = match &tier.settings {
+        TierSettings::Redis(settings) => settings.router_replicas,
+        TierSettings::Queue(settings) => settings.router_replicas,
+        _ => return None,
+    };
+    let live = observed.child_named("Deployment", &names::router(&accepted.app.name, tier.tier));
+    let ready = live.and_then(|live| number(live, "/status/readyReplicas")).unwrap_or(0);
+    Some(RouterFacts {
+        wanted: i32::try_from(wanted).unwrap_or(i32::MAX),
+        ready: i32::try_from(ready).unwrap_or(i32::MAX),
+    })
 }
 
 fn workload(accepted: &Accepted, tier: &TierPlan) -> (&'static str, String) {
@@ -53,37 +78,47 @@ fn workload(accepted: &Accepted, tier: &TierPlan) -> (&'static str, String) {
 }
 
 fn belongs(pod: &PodView, tier: &TierPlan) -> bool {
-    pod.label(labels::COMPONENT) == Some(tier.tier.component())
-        && (tier.tier != Tier::Web || pod.label(labels::SERVICE) == Some(tier.name.as_str()))
+    let component = pod.label(labels::COMPONENT);
+    let of = |key: &str| pod.label(key) == Some(tier.name.as_str());
+    match tier.tier {
+        Tier::Web => component == Some("web") && of(labels::SERVICE),
+        Tier::Worker => component == Some("worker") && of(labels::WORKER),
+        other => component.is_some_and(|name| name == other.component() || Some(name) == other.router_component()),
+    }
 }
 
 /// The tiers as the status shows them.
 #[must_use]
-pub fn status(accepted: &Accepted, facts: &[TierFacts], database: Option<&str>) -> Vec<TierStatus> {
+pub fn status(accepted: &Accepted, facts: &Facts) -> Vec<TierStatus> {
     let replicas = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     accepted
         .plan
         .tiers
         .iter()
-        .zip(facts)
+        .zip(&facts.tiers)
         .take(crate::api::MAX_TIERS)
-        .map(|(tier, facts)| TierStatus {
+        .map(|(tier, own)| TierStatus {
             tier: tier.tier.to_string(),
             name: tier.name.clone(),
             planned: PlannedReplicas { min: replicas(tier.replicas.min), max: replicas(tier.replicas.max) },
-            ready: facts.ready,
+            ready: own.ready,
             endpoint: endpoint(accepted, tier),
             bottleneck: Some(tier.bottleneck.to_string()),
             headroom_percent: i32::try_from(tier.headroom_percent).ok(),
-            message: message(facts, database),
+            message: message(own, facts),
         })
         .collect()
 }
 
-/// What a tier lacks; of a database that lacks nothing, who has which role.
-fn message(facts: &TierFacts, database: Option<&str>) -> Option<String> {
-    let roles = || database.filter(|_| facts.tier == Tier::Database).map(str::to_owned);
-    let text = if facts.is_complete() { roles() } else { Some(facts.lack()) };
+/// What a tier lacks; of a database that lacks nothing, who has which role; of a queue, what its members lack and
+/// what is left from before.
+fn message(own: &TierFacts, facts: &Facts) -> Option<String> {
+    let engine = match own.tier {
+        Tier::Database => facts.database.as_ref().and_then(|database| database.summary.clone()),
+        Tier::Queue => facts.queue.as_ref().and_then(|queue| queue.lack.clone().or_else(|| queue.left.clone())),
+        _ => None,
+    };
+    let text = if own.is_complete() { engine } else { Some(own.lack()) };
     text.map(|text| text.chars().take(LONGEST).collect())
 }
 

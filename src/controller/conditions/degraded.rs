@@ -6,14 +6,17 @@ use super::{Facts, Verdict, join};
 pub const WHOLE: &str = "Whole";
 /// Members are missing.
 pub const MEMBERS_MISSING: &str = "MembersMissing";
+/// The queue has its members, and yet something is not as it should be.
+pub const QUEUE_IMPAIRED: &str = "QueueImpaired";
 
 pub(super) fn condition(facts: &Facts) -> Verdict {
     if facts.advises || facts.plan.is_none() {
         return Verdict::no(WHOLE, "");
     }
-    let missing: Vec<_> = facts.tiers.iter().filter(|tier| tier.ready < tier.wanted).collect();
+    let missing: Vec<_> = facts.tiers.iter().filter(|tier| tier.is_short()).collect();
+    let queue = facts.queue.as_ref().and_then(|queue| queue.lack.clone());
     if missing.is_empty() {
-        return Verdict::no(WHOLE, "");
+        return queue.map_or_else(|| Verdict::no(WHOLE, ""), |lack| Verdict::yes(QUEUE_IMPAIRED, lack));
     }
-    Verdict::yes(MEMBERS_MISSING, join(missing.iter().map(|t| t.lack())))
+    Verdict::yes(MEMBERS_MISSING, join(missing.iter().map(|t| t.lack()).chain(queue)))
 }

@@ -9,8 +9,11 @@ mod ready;
 mod reconciling;
 mod stalled;
 
+use std::fmt::Write as _;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use crate::engines::rabbitmq::Health;
 use crate::planner::Tier;
 
 use super::error::Class;
@@ -40,6 +43,8 @@ pub struct Facts {
     pub tiers: Vec<TierFacts>,
     /// The database's promise.
     pub database: Option<DatabaseFacts>,
+    /// The queue, as its members tell it.
+    pub queue: Option<Health>,
 }
 
 /// Something that went wrong or is waited for.
@@ -64,12 +69,25 @@ pub struct TierFacts {
     pub wanted: i32,
     /// Members that are ready.
     pub ready: i32,
+    /// Members without which it does not serve: a majority where each change takes one.
+    pub needed: i32,
+    /// The routers before the members, where there are such.
+    pub router: Option<RouterFacts>,
     /// Whether every member runs the newest template.
     pub rolled: bool,
     /// The scheduler's message for a member that finds no node.
     pub unschedulable: Option<String>,
     /// Why a member does not start.
     pub blocked: Option<String>,
+}
+
+/// The routers before the members of a tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouterFacts {
+    /// Pods that the plan wants.
+    pub wanted: i32,
+    /// Pods that are ready.
+    pub ready: i32,
 }
 
 impl TierFacts {
@@ -80,16 +98,38 @@ impl TierFacts {
         if tier == self.name { tier.to_owned() } else { format!("{tier} {}", self.name) }
     }
 
+    /// Whether the application serves its users only with this tier. Without a cache or a proxy it is slower, and
+    /// without workers the jobs wait.
+    #[must_use]
+    pub fn is_essential(&self) -> bool {
+        !matches!(self.tier, Tier::Cache | Tier::Proxy | Tier::Worker)
+    }
+
+    /// Whether it does not serve at all.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.wanted > 0 && (self.ready < self.needed.max(1) || self.router.is_some_and(|router| router.ready == 0))
+    }
+
+    /// Whether members or routers are missing.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.ready < self.wanted || self.router.is_some_and(|router| router.ready < router.wanted)
+    }
+
     /// Whether everything that the plan wants at least is there.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.rolled && self.ready >= self.wanted
+        self.rolled && !self.is_short()
     }
 
     /// What is lacking, in words.
     #[must_use]
     pub fn lack(&self) -> String {
-        let counts = format!("{}: {} of {} ready", self.title(), self.ready, self.wanted);
+        let mut counts = format!("{}: {} of {} ready", self.title(), self.ready, self.wanted);
+        if let Some(router) = self.router.filter(|router| router.ready < router.wanted) {
+            let _ = write!(counts, ", {} of {} routers", router.ready, router.wanted);
+        }
         match self.unschedulable.as_ref().or(self.blocked.as_ref()) {
             Some(why) => format!("{counts}, {why}"),
             None => counts,

@@ -1,5 +1,5 @@
-//! `Ready`: the application serves its users. A missing replica of a tier that still serves only
-//! degrades it; but an application becomes ready only when everything is there.
+//! `Ready`: the application serves its users. A missing replica of a tier that still serves only degrades it, and so
+//! does a tier without which it still serves; but it becomes ready only when all that it needs is there.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -26,9 +26,10 @@ pub(super) fn condition(facts: &Facts, old: Option<&Condition>) -> Verdict {
     if facts.advises {
         return Verdict::no(ADVISING, "mode is Advise: the plan is in the status, nothing is written");
     }
-    let down: Vec<_> = facts.tiers.iter().filter(|tier| tier.wanted > 0 && tier.ready == 0).collect();
+    let essential = || facts.tiers.iter().filter(|tier| tier.is_essential());
+    let down: Vec<_> = essential().filter(|tier| tier.is_down()).collect();
     let idle = facts.database.as_ref().is_some_and(|database| !database.serves);
-    let incomplete: Vec<_> = facts.tiers.iter().filter(|tier| !tier.is_complete()).collect();
+    let incomplete: Vec<_> = essential().filter(|tier| !tier.is_complete()).collect();
     let stuck = incomplete.iter().any(|tier| tier.unschedulable.is_some());
     let was_ready = old.is_some_and(|old| old.status == "True");
     let same_spec = old.and_then(|old| old.observed_generation) == Some(facts.generation);
@@ -47,6 +48,12 @@ pub(super) fn condition(facts: &Facts, old: Option<&Condition>) -> Verdict {
         return Verdict::no(
             if was_ready { TIER_DOWN } else { STARTING },
             format!("the database takes no writes: {}", summary.unwrap_or_else(|| "no primary is known".to_owned())),
+        );
+    }
+    if let Some(queue) = facts.queue.as_ref().filter(|queue| !queue.serves) {
+        return Verdict::no(
+            if was_ready { TIER_DOWN } else { STARTING },
+            format!("the queue confirms nothing: {}", queue.lack.clone().unwrap_or_default()),
         );
     }
     if !was_ready && !incomplete.is_empty() {

@@ -1,7 +1,17 @@
 use super::*;
 
 fn tier(tier: Tier, name: &str, wanted: i32, ready: i32) -> TierFacts {
-    TierFacts { tier, name: name.to_owned(), wanted, ready, rolled: true, unschedulable: None, blocked: None }
+    TierFacts {
+        tier,
+        name: name.to_owned(),
+        wanted,
+        ready,
+        needed: 1,
+        router: None,
+        rolled: true,
+        unschedulable: None,
+        blocked: None,
+    }
 }
 
 fn facts(tiers: Vec<TierFacts>) -> Facts {
@@ -79,6 +89,43 @@ fn a_database_that_takes_no_writes_is_not_ready_and_its_safety_is_the_engines_wo
     assert_eq!(status(&conditions, "Ready").0, "False");
     facts.database.as_mut().unwrap().serves = true;
     assert_eq!(status(&look(&facts, &[]), "Ready").0, "True");
+}
+
+#[test]
+fn a_cache_a_proxy_or_workers_that_are_down_only_degrade() {
+    for (kind, name) in [(Tier::Cache, "cache"), (Tier::Proxy, "proxy"), (Tier::Worker, "video")] {
+        let conditions = look(&facts(vec![tier(Tier::Web, "web", 1, 1), tier(kind, name, 3, 0)]), &[]);
+        assert_eq!(status(&conditions, "Ready"), ("True".into(), "Serving".into()), "{name}");
+        assert_eq!(status(&conditions, "Degraded"), ("True".into(), "MembersMissing".into()), "{name}");
+    }
+}
+
+#[test]
+fn a_queue_serves_with_a_majority_and_a_router() {
+    let queue = |ready: i32, routers: i32| TierFacts {
+        needed: 2,
+        router: Some(RouterFacts { wanted: 2, ready: routers }),
+        ..tier(Tier::Queue, "queue", 3, ready)
+    };
+    let ready = look(&facts(vec![queue(3, 2)]), &[]);
+    assert_eq!(status(&ready, "Ready").0, "True");
+    for (members, routers, serves) in [(2, 2, "True"), (1, 2, "False"), (3, 1, "True"), (3, 0, "False")] {
+        let conditions = look(&facts(vec![queue(members, routers)]), &ready);
+        assert_eq!(status(&conditions, "Ready").0, serves, "{members} members, {routers} routers");
+        assert_eq!(status(&conditions, "Degraded").0, "True", "{members} members, {routers} routers");
+    }
+}
+
+#[test]
+fn a_queue_that_confirms_nothing_is_not_ready_and_an_alarm_degrades() {
+    let mut facts = facts(vec![tier(Tier::Queue, "queue", 3, 3)]);
+    facts.queue =
+        Some(Health { serves: true, lack: Some("publishers wait: memory of shop-queue-0".into()), left: None });
+    let conditions = look(&facts, &[]);
+    assert_eq!(status(&conditions, "Ready").0, "True");
+    assert_eq!(status(&conditions, "Degraded"), ("True".into(), "QueueImpaired".into()));
+    facts.queue = Some(Health { serves: false, lack: Some("no majority of the members".into()), left: None });
+    assert_eq!(status(&look(&facts, &conditions), "Ready"), ("False".into(), "TierDown".into()));
 }
 
 #[test]

@@ -1,0 +1,84 @@
+//! The queue beyond its objects: what its members say, and the declared queues of a live application.
+//!
+//! Reads at every look, also while the operator holds still; tells only what differs. Members that do not answer are
+//! no error here: their pods' readiness says enough.
+
+use std::net::IpAddr;
+
+use strum::IntoStaticStr;
+
+use crate::engines::EngineError;
+use crate::engines::rabbitmq::{self, Health, QueueState};
+use crate::planner::Tier;
+use crate::resources::queue_config::declared;
+use crate::resources::{credentials, names};
+
+use super::decide::Accepted;
+use super::error::{Class, Staged};
+use super::observe::Observed;
+
+/// Errors of the queue's stage.
+#[derive(Debug, thiserror::Error, IntoStaticStr)]
+pub enum QueueError {
+    /// A member did not take what is declared.
+    #[error("the queue could not be told what is declared: {0}")]
+    QueueNotTold(#[from] EngineError),
+}
+
+impl Staged for QueueError {
+    fn reason(&self) -> &'static str {
+        self.into()
+    }
+
+    fn class(&self) -> Class {
+        Class::Transient
+    }
+}
+
+/// Looks at the queue, and tells it what it lacks unless the operator holds still. `None` without one, or when no
+/// member answers.
+///
+/// # Errors
+/// When a member refuses a change or breaks off.
+pub async fn look(
+    observed: &Observed,
+    accepted: &Accepted,
+    tells: bool,
+) -> Result<Option<QueueState>, (Option<QueueState>, QueueError)> {
+    let Some((members, password)) = reachable(observed, accepted) else { return Ok(None) };
+    let Some((broker, state)) = rabbitmq::observe(&members, &password).await else { return Ok(None) };
+    let wanted = declared(&accepted.app);
+    let changes = if tells { rabbitmq::changes(&state, &wanted) } else { Vec::new() };
+    for change in &changes {
+        if let Err(error) = broker.tell(change).await {
+            return Err((Some(state), error.into()));
+        }
+    }
+    if changes.is_empty() {
+        return Ok(Some(state));
+    }
+    tracing::info!(app = observed.key(), changes = changes.len(), "the queue was told what is declared");
+    Ok(rabbitmq::observe(&members, &password).await.map(|(_, state)| state).or(Some(state)))
+}
+
+/// Addresses of the members that serve, and the password of the operator's user.
+fn reachable(observed: &Observed, accepted: &Accepted) -> Option<(Vec<IpAddr>, String)> {
+    accepted.plan.tier(Tier::Queue)?;
+    let secret = observed.secret(&names::engine_auth(&accepted.app.name, Tier::Queue))?;
+    let key = secret.data.as_ref()?.get(credentials::QUEUE_ADMIN)?;
+    let password = String::from_utf8(key.0.clone()).ok()?;
+    let members: Vec<IpAddr> = observed
+        .pods
+        .iter()
+        .filter(|pod| pod.label(crate::api::labels::COMPONENT) == Some(Tier::Queue.component()) && pod.is_ready())
+        .filter_map(|pod| pod.status.pod_ip.as_ref()?.parse().ok())
+        .collect();
+    (!members.is_empty()).then_some((members, password))
+}
+
+/// How the queue is, in the words of its members; `None` without one, or when none of them answered.
+#[must_use]
+pub fn health(accepted: &Accepted, state: Option<&QueueState>) -> Option<Health> {
+    let members = accepted.plan.tier(Tier::Queue)?.replicas.max;
+    Some(rabbitmq::health(state?, &declared(&accepted.app), members as usize))
+}
