@@ -21,8 +21,6 @@ pub const WORKER: &str = "scaledapp.dev/worker";
 
 /// Annotation on a pod template: hash of the configuration that the pod reads only at its start.
 pub const CONFIG_HASH: &str = "scaledapp.dev/config-hash";
-/// Annotation on an object: hash of what the builder made, so that equal means nothing to write.
-pub const DESIRED_HASH: &str = "scaledapp.dev/desired-hash";
 /// Annotation on what outlives its application: the uid of the ScaledApp that made it.
 pub const RETAINED_FROM: &str = "scaledapp.dev/retained-from";
 

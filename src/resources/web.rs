@@ -137,7 +137,7 @@ fn container(context: &Context<'_>, service: &ValidService, tier: &TierPlan) -> 
         }]),
         resources: Some(pod::resources(context, &tier.per_replica)),
         security_context: Some(container_security(&service.security_context)),
-        startup_probe: Some(probe(startup, 2, START_SECONDS / 2)),
+        startup_probe: Some(probe(startup, 1, START_SECONDS)),
         readiness_probe: Some(probe(health.readiness_path.as_ref(), 2, 3)),
         // A busy process is slow to answer: a minute of silence is death, a few seconds are not.
         liveness_probe: health

@@ -14,5 +14,6 @@ mod process;
 mod refusal;
 mod retention;
 mod status;
+mod tables;
 mod volumes;
 mod way_in;

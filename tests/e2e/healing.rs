@@ -40,11 +40,11 @@ async fn healing_every_deleted_child_is_back() {
             if name == "shop-database-auth" {
                 continue;
             }
-            let orphan = DeleteParams {
-                propagation_policy: Some(kube::api::PropagationPolicy::Orphan),
-                ..DeleteParams::default()
-            };
-            api.delete(&name, &orphan).await.expect("deleted by hand");
+            // Workloads leave their pods, since many tests share them; all else goes as with kubectl.
+            let workload = matches!(kind.kind, "Deployment" | "StatefulSet");
+            let orphan = workload.then_some(kube::api::PropagationPolicy::Orphan);
+            let by_hand = DeleteParams { propagation_policy: orphan, ..DeleteParams::default() };
+            api.delete(&name, &by_hand).await.expect("deleted by hand");
             let start = Instant::now();
             eventually(&format!("{} {name} is back", kind.kind), HEAL_LIMIT, async || match api.get_opt(&name).await {
                 Ok(Some(found)) if found.uid() != object.uid() && found.metadata.deletion_timestamp.is_none() => Ok(()),

@@ -37,7 +37,8 @@ pub fn apply_shop(world: &World, changes: &[(&str, Value)]) {
     for (path, value) in changes {
         set(&mut document, path, value.clone());
     }
-    apply(&serde_yaml::to_string(&document).expect("YAML"));
+    // As JSON: what kubectl reads of YAML is another dialect, in which a bare `yes` is no text.
+    apply(&document.to_string());
 }
 
 /// Sets one value by its JSON pointer; makes the objects on the way; `null` removes it.

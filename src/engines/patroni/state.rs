@@ -25,6 +25,7 @@ pub struct DatabaseState {
 }
 
 /// One member.
+#[allow(clippy::struct_excessive_bools)] // independent facts, as Kubernetes tells them
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     /// Name of its pod.
