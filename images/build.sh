@@ -14,7 +14,7 @@
 #   PUSH_OPTIONS     more options for the engine's push, e.g. --tls-verify=false
 set -euo pipefail
 
-IMAGES=(postgres pgbouncer haproxy rabbitmq redis operator shop)
+IMAGES=(postgres pgbouncer haproxy rabbitmq redis varnish operator shop)
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
 CACHE=${SCALEDAPP_CACHE:-$HOME/.cache/scaledapp}
