@@ -20,7 +20,7 @@ mod tiers;
 pub use changes::{ChangePolicy, Changes, DeletionPolicy, Mode, Weekday, Window};
 pub use memory::{Cache, EvictionPolicy, MemberPin, Popularity, SessionStore, Sessions};
 pub use messaging::{Queue, QueueDeclaration, QueuePin, Worker, WorkerAutoscaling, WorkerPin};
-pub use networking::{EgressPolicy, Ingress, IngressTls, LoadBalancing, NamespacePeer, Network};
+pub use networking::{EgressPolicy, Ingress, IngressTls, LoadBalancing, NamespacePeer, Network, RateLimit};
 pub use profile::{Preset, Profile, ProfileRange, RangedField, ServiceTime};
 pub use proxy::{Proxy, ProxyPin};
 pub use scalars::{Decimal, DurationText, Quantity};

@@ -34,6 +34,22 @@ pub struct Ingress {
     /// How the edge spreads requests over the pods; default LeastRequests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_balancing: Option<LoadBalancing>,
+    /// Most requests of one client; absent means no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// Most requests of one client: more are answered 429.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RateLimit {
+    /// Requests a second that a client may make for any length of time.
+    #[schemars(range(min = 1, max = 100_000_i64))]
+    pub requests_per_second: i32,
+    /// Requests that it may make at once; default twice requestsPerSecond.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_i64))]
+    pub burst: Option<i32>,
 }
 
 /// How the edge spreads requests.
@@ -44,6 +60,8 @@ pub enum LoadBalancing {
     LeastRequests,
     /// To each pod in turn.
     RoundRobin,
+    /// The first to the pod with the fewest requests under way, a client's others to the same pod, by a cookie.
+    Cookie,
 }
 
 /// A certificate for some hosts.

@@ -244,6 +244,17 @@ pub struct ValidIngress {
     pub annotations: BTreeMap<String, String>,
     /// How the edge spreads requests.
     pub load_balancing: LoadBalancing,
+    /// Most requests of one client; `None` means no limit.
+    pub rate_limit: Option<ValidRateLimit>,
+}
+
+/// Most requests of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValidRateLimit {
+    /// Requests a second for any length of time.
+    pub requests_per_second: u32,
+    /// Requests at once.
+    pub burst: u32,
 }
 
 /// Network policies.

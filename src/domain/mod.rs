@@ -13,7 +13,7 @@ pub mod validate;
 
 pub use app::{
     AppName, ValidApp, ValidChanges, ValidDatabase, ValidDatabasePin, ValidGrowth, ValidIngress, ValidLoad,
-    ValidMigration, ValidNetwork, ValidProfile, ValidService, ValidServicePin, ValidTargets,
+    ValidMigration, ValidNetwork, ValidProfile, ValidRateLimit, ValidService, ValidServicePin, ValidTargets,
 };
 pub use environment::{EngineImages, Environment, LargestPod};
 pub use quantity::{Bytes, Millicores, Millis};

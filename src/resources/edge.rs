@@ -5,13 +5,14 @@
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, PodSpec, PodTemplateSpec, Probe,
-    Volume, VolumeMount,
+    ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, PodSpec,
+    PodTemplateSpec, Probe, SecretKeySelector, Service, ServicePort, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::meta::{self, Part};
-use super::{Context, DesiredSet, Stage, disruption, edge_config, names, network, pod, rollout};
+use super::{Context, DesiredSet, Stage, disruption, edge_config, edge_proxy_config, names, network, pod, proxy, rollout};
 use crate::planner::{Tier, TierPlan, TierSettings};
 
 /// Port for requests.
@@ -35,15 +36,37 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
     let name = names::edge(&app.name);
     let replicas = tier.replicas.max;
     let config = edge_config::text(context, tier, settings);
-    let ingress = [Some(network::visitors(context, &[PORT])), network::metrics(context, &[ADMIN_PORT])];
+    let mut ingress = vec![network::visitors(context, &[PORT])];
+    ingress.extend(network::metrics(context, &[ADMIN_PORT]));
+    if proxy::planned(context).is_some() {
+        let proxy = network::components(context, &[Tier::Proxy.component()]);
+        ingress.push(network::from(Some(vec![proxy]), &[proxy::ORIGIN_PORT]));
+        ingress.push(network::from(Some(vec![network::own_pods(context)]), &[proxy::PURGE_PORT]));
+    }
     let egress = network::application_egress(context);
-    let policy = network::policy(context, &PART, name.clone(), ingress.into_iter().flatten().collect(), egress);
+    let policy = network::policy(context, &PART, name.clone(), ingress, egress);
     set.add(Stage::Foundation, &policy);
-    set.add(Stage::Foundation, &rollout::http_service(context, &PART, name.clone(), 80, false));
+    set.add(Stage::Foundation, &service(context, name.clone()));
     set.add_some(Stage::Foundation, disruption::stateless(context, &PART, name.clone(), replicas, 1).as_ref());
     // With the Deployment and not before: a pod that restarts meanwhile must not read routes to what is not there yet.
     set.add(Stage::Serve, &config_map(context, name.clone(), &config));
     set.add(Stage::Serve, &deployment(context, name, tier, replicas, &config));
+}
+
+/// For clients, and beside them for the proxy and for who purges it.
+fn service(context: &Context<'_>, name: String) -> Service {
+    let mut service = rollout::http_service(context, &PART, name, 80, false);
+    let ports = service.spec.as_mut().and_then(|spec| spec.ports.as_mut());
+    if let (Some(ports), Some(_)) = (ports, proxy::planned(context)) {
+        ports.extend([("origin", proxy::ORIGIN_PORT), ("purge", proxy::PURGE_PORT)].map(|(name, number)| ServicePort {
+            name: Some(name.to_owned()),
+            port: i32::from(number),
+            protocol: Some("TCP".to_owned()),
+            target_port: Some(IntOrString::String(name.to_owned())),
+            ..ServicePort::default()
+        }));
+    }
+    service
 }
 
 fn config_map(context: &Context<'_>, name: String, config: &str) -> ConfigMap {
@@ -115,11 +138,17 @@ fn container(context: &Context<'_>, tier: &TierPlan) -> Container {
         read_only,
         ..VolumeMount::default()
     };
+    let mut ports = vec![port("http", PORT), port("admin", ADMIN_PORT)];
+    let by_proxy = proxy::planned(context).is_some();
+    if by_proxy {
+        ports.extend([port("origin", proxy::ORIGIN_PORT), port("purge", proxy::PURGE_PORT)]);
+    }
     Container {
         name: "haproxy".to_owned(),
         image: Some(context.environment.images.haproxy.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
-        ports: Some(vec![port("http", PORT), port("admin", ADMIN_PORT)]),
+        ports: Some(ports),
+        env: by_proxy.then(|| vec![purge_token(context)]),
         resources: Some(pod::resources(context, &tier.per_replica)),
         security_context: Some(pod::engine_container_security()),
         readiness_probe: Some(pod::http_probe("/readyz", "admin", 1, 3)),
@@ -127,5 +156,20 @@ fn container(context: &Context<'_>, tier: &TierPlan) -> Container {
         lifecycle: Some(rollout::stop_after(STOP_AFTER_SECONDS)),
         volume_mounts: Some(vec![mount("config", "/etc/haproxy", Some(true)), mount("run", "/run/haproxy", None)]),
         ..Container::default()
+    }
+}
+
+fn purge_token(context: &Context<'_>) -> EnvVar {
+    EnvVar {
+        name: edge_proxy_config::TOKEN_VARIABLE.to_owned(),
+        value_from: Some(EnvVarSource {
+            secret_key_ref: Some(SecretKeySelector {
+                name: names::engine_auth(&context.app.name, Tier::Proxy),
+                key: proxy::PURGE_TOKEN.to_owned(),
+                ..SecretKeySelector::default()
+            }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
     }
 }

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use super::routes::{public_services, routes};
-use super::{Context, edge, names};
+use super::{Context, edge, edge_limits, edge_proxy_config, meta, names, proxy};
 use crate::api::LoadBalancing;
 use crate::domain::ValidService;
 use crate::planner::{EdgeSettings, TierPlan};
@@ -22,7 +22,10 @@ const SHORTEST_SERVER_TIMEOUT_MS: u64 = 60_000;
 #[must_use]
 pub fn text(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> String {
     let mut out = head(context, tier, settings);
-    out.push_str(&frontend(context));
+    out.push_str(&frontend(context, tier, settings));
+    out.push_str(no_route(context));
+    out.push_str(&edge_proxy_config::text(context, settings));
+    out.push_str(&edge_limits::table(context, tier));
     out.push_str(&admin(context));
     for service in public_services(context.app) {
         out.push_str(&backend(context, service, tier, settings));
@@ -33,10 +36,15 @@ pub fn text(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> 
     out
 }
 
+/// The longest time that a service's answer may take.
+pub(super) fn server_timeout_ms(context: &Context<'_>) -> u64 {
+    (20 * context.app.targets.latency_p99.value.0).max(SHORTEST_SERVER_TIMEOUT_MS)
+}
+
 fn head(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> String {
     // As many threads as the plan gives cores: by itself HAProxy starts one for each core of the node.
     let threads = tier.per_replica.cpu.0.div_ceil(1000).clamp(1, 64);
-    let server_timeout = (20 * context.app.targets.latency_p99.value.0).max(SHORTEST_SERVER_TIMEOUT_MS);
+    let server_timeout = server_timeout_ms(context);
     format!(
         r#"# Made by the ScaledApp operator from the plan.
 global
@@ -46,7 +54,7 @@ global
   stats socket /run/haproxy/admin.sock mode 660 level admin
   hard-stop-after {HARD_STOP_SECONDS}s
   set-var proc.started date()
-
+{proxy}
 defaults
   mode http
   log global
@@ -86,26 +94,58 @@ resolvers cluster
   hold other 1h
 
 "#,
-        maxconn = settings.max_connections,
+        maxconn = edge_proxy_config::process_connections(context, settings),
+        proxy = edge_proxy_config::global(context),
         queue = settings.queue_timeout_ms,
     )
 }
 
-/// Routes, the longest path first; counted by whole path elements.
-fn frontend(context: &Context<'_>) -> String {
-    let mut out = format!(
-        r"frontend edge
-  bind :{port}
-  unique-id-format %[uuid()]
-  http-request set-header X-Request-ID %[unique-id] unless {{ req.hdr(X-Request-ID) -m found }}
-  http-request set-header X-Forwarded-Proto http unless {{ req.hdr(X-Forwarded-Proto) -m found }}
-  http-request set-var(txn.request_id) req.hdr(X-Request-ID)
+/// What clients reach.
+fn frontend(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> String {
+    let mut out = format!("frontend edge\n  bind :{}\n", edge::PORT);
+    out.push_str(&edge_proxy_config::frontend_limit(context, settings));
+    out.push_str(
+        r"  unique-id-format %[uuid()]
+  http-request set-header X-Request-ID %[unique-id] unless { req.hdr(X-Request-ID) -m found }
+  http-request set-header X-Forwarded-Proto http unless { req.hdr(X-Forwarded-Proto) -m found }
+",
+    );
+    out.push_str(&rules(context));
+    out.push_str(&edge_limits::rules(context, tier));
+    out.push_str(&edge_proxy_config::choice(context));
+    out.push_str(&use_backends(context));
+    out
+}
+
+/// What every frontend with a way to the services does.
+pub(super) fn rules(context: &Context<'_>) -> String {
+    let cache = if proxy::planned(context).is_some() { edge_proxy_config::LOG_FIELD } else { "" };
+    let log_format = LOG_FORMAT.replace(" %(end)ts", &format!("{cache} %(end)ts"));
+    let mut out = r"  http-request set-var(txn.request_id) req.hdr(X-Request-ID)
   http-request set-var(txn.host) req.hdr(Host)
   # Once sent, only what reads may be sent again.
   http-request disable-l7-retry unless METH_GET
-{LOG_FORMAT}",
-        port = edge::PORT,
-    );
+"
+    .to_owned();
+    out.push_str(&log_format);
+    out.push_str(public_without_cookie(context));
+    out
+}
+
+/// What the origin marks public is for everybody, so nobody's pod is written on it.
+fn public_without_cookie(context: &Context<'_>) -> &'static str {
+    if balancing(context) != LoadBalancing::Cookie {
+        return "";
+    }
+    r"  http-response set-var(txn.public) res.fhdr(cache-control) if { res.fhdr(cache-control) -m sub -i public } !{ res.hdr(set-cookie) -m found }
+  http-after-response set-header cache-control %[var(txn.public)] if { var(txn.public) -m found }
+  http-after-response del-header set-cookie if { var(txn.public) -m found }
+"
+}
+
+/// Routes, the longest path first; counted by whole path elements. The answer of a path that is nobody's comes last.
+pub(super) fn use_backends(context: &Context<'_>) -> String {
+    let mut out = String::new();
     let mut has_default = false;
     for (prefix, service) in routes(context.app) {
         let name = &service.name;
@@ -117,13 +157,18 @@ fn frontend(context: &Context<'_>) -> String {
         };
     }
     if !has_default {
-        out.push_str("  default_backend no_route\n\nbackend no_route\n");
-        out.push_str(
-            "  http-request return status 404 content-type text/plain string \"no service has this path\\n\"\n",
-        );
+        out.push_str("  default_backend no_route\n");
     }
     out.push('\n');
     out
+}
+
+/// The answer of a path that no service has.
+fn no_route(context: &Context<'_>) -> &'static str {
+    if routes(context.app).iter().any(|(prefix, _)| prefix == "/") {
+        return "";
+    }
+    "backend no_route\n  http-request return status 404 content-type text/plain string \"no service has this path\\n\"\n\n"
 }
 
 /// One JSON object for each request.
@@ -166,15 +211,28 @@ fn part_of(per_pod: u32, edges: u32) -> u32 {
     per_pod.div_ceil(edges.saturating_sub(1).max(1)).max(per_pod.min(8))
 }
 
+fn balancing(context: &Context<'_>) -> LoadBalancing {
+    context.app.ingress.as_ref().map_or_else(LoadBalancing::default, |ingress| ingress.load_balancing)
+}
+
+/// How requests are spread. A cookie names the pod by a hash of its address, so that all edges read it alike; one name
+/// for each service, since a browser shows a host's cookies to all of its services.
+fn balance(context: &Context<'_>, service: &ValidService) -> String {
+    match balancing(context) {
+        LoadBalancing::LeastRequests => "  balance leastconn\n".to_owned(),
+        LoadBalancing::RoundRobin => "  balance roundrobin\n".to_owned(),
+        LoadBalancing::Cookie => format!(
+            "  balance leastconn\n  cookie pod-{name} insert indirect nocache httponly dynamic attr SameSite=Lax\n  dynamic-cookie-key {key}\n",
+            name = service.name,
+            key = meta::hash([context.app.namespace.as_str(), context.app.name.as_str()]),
+        ),
+    }
+}
+
 fn backend(context: &Context<'_>, service: &ValidService, tier: &TierPlan, settings: &EdgeSettings) -> String {
     let app = context.app;
     let name = &service.name;
-    let balancing = app.ingress.as_ref().map_or_else(LoadBalancing::default, |ingress| ingress.load_balancing);
-    let balance = match balancing {
-        LoadBalancing::LeastRequests => "leastconn",
-        LoadBalancing::RoundRobin => "roundrobin",
-    };
-    let mut out = format!("backend {name}\n  balance {balance}\n");
+    let mut out = format!("backend {name}\n{}", balance(context, service));
     if let Some(path) = &service.health.readiness_path {
         let uri = as_uri(path);
         let host = known_host(context, service);

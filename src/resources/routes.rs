@@ -84,6 +84,7 @@ mod tests {
             }],
             annotations: std::collections::BTreeMap::new(),
             load_balancing: LoadBalancing::default(),
+            rate_limit: None,
         };
         assert!(is_encrypted(&ingress(None), "shop.example.com"));
         assert!(is_encrypted(&ingress(Some(vec!["shop.example.com"])), "shop.example.com"));

@@ -1,8 +1,8 @@
 //! The way in, and who may reach what.
 
 use super::checker::{Checker, is_label, is_subdomain};
-use crate::api::{NamespacePeer, Network, ScaledAppSpec};
-use crate::domain::{ValidIngress, ValidNetwork};
+use crate::api::{NamespacePeer, Network, RateLimit, ScaledAppSpec};
+use crate::domain::{ValidIngress, ValidNetwork, ValidRateLimit};
 
 /// The way in.
 pub(super) fn ingress(check: &mut Checker, spec: &ScaledAppSpec) -> Option<ValidIngress> {
@@ -67,6 +67,18 @@ pub(super) fn ingress(check: &mut Checker, spec: &ScaledAppSpec) -> Option<Valid
         tls,
         annotations,
         load_balancing: declared.load_balancing.unwrap_or_default(),
+        rate_limit: declared.rate_limit.as_ref().and_then(|limit| rate_limit(check, limit)),
+    })
+}
+
+fn rate_limit(check: &mut Checker, declared: &RateLimit) -> Option<ValidRateLimit> {
+    let field = "spec.ingress.rateLimit";
+    let per_second = Some(declared.requests_per_second);
+    let per_second = check.integer(&format!("{field}.requestsPerSecond"), per_second, 1..=100_000)? as u32;
+    let burst = check.integer(&format!("{field}.burst"), declared.burst, 1..=1_000_000);
+    Some(ValidRateLimit {
+        requests_per_second: per_second,
+        burst: burst.map_or(per_second.saturating_mul(2), |burst| burst as u32),
     })
 }
 

@@ -1,0 +1,116 @@
+-- Takes a purge to every pod of the caching proxy and tells which of them took it.
+--   POST /purge?url=/products/7&tag=product-7&prefix=/pictures/&soft=true      url, tag and prefix as often as needed
+-- The frontend has checked the token; each pod checks it again. txn.pods is the number of pods that the plan has.
+-- Must never call a purge complete that a pod may have missed.
+local LIMIT = 4000      -- bytes of keys in one call: what a pod takes in one header
+local PATIENCE = 3000   -- ms for one pod
+local BACKEND, ADMIN_PORT = "proxy", 8405
+
+local function decoded(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+-- As JSON; what is quoted here is ours or was checked.
+local function quoted(text) return '"' .. text:gsub('[%c"\\]', "?") .. '"' end
+
+-- The path of an address, as a browser sends it.
+local function path_of(value)
+  local path = value:gsub("^https?://[^/]*", ""):gsub("#.*$", "")
+  return path == "" and "/" or path
+end
+
+-- Text that stands for itself in a pattern.
+local function literal(text)
+  return (text:gsub("[^%w/_~%-]", function(char) return string.format("\\x%02x", char:byte()) end))
+end
+
+-- What a query asks for: keys for xkey, a pattern for prefixes, soft or not; else nil and what is wrong with it.
+local function parsed(query)
+  local keys, prefixes, soft = {}, {}, false
+  for name, value in query:gmatch("([^&=]+)=([^&]*)") do
+    value = decoded(value)
+    if name ~= "soft" and (value == "" or value:find("[%s%c\128-\255]")) then
+      return nil, name .. " must not be empty, nor hold blanks or letters beyond ASCII: percent-encode the address once more"
+    elseif name == "url" or name == "prefix" then
+      value = path_of(value)
+      if value:sub(1, 1) ~= "/" then return nil, name .. " begins with / or with http:// and a host" end
+      if name == "url" then keys[#keys + 1] = "url:" .. value:gsub(",", "%%2C") else prefixes[#prefixes + 1] = literal(value) end
+    elseif name == "tag" then
+      if value:find(",") or value:sub(1, 4) == "url:" then return nil, "a tag holds no comma and does not begin with url:" end
+      keys[#keys + 1] = value
+    elseif name == "soft" then
+      soft = value == "true"
+    else
+      return nil, "there is url, tag, prefix and soft, not " .. name:gsub("%W", "?")
+    end
+  end
+  if #keys + #prefixes == 0 then return nil, "name a url, a tag or a prefix" end
+  if soft and #prefixes > 0 then return nil, "a prefix cannot be purged softly" end
+  keys, prefixes = table.concat(keys, " "), table.concat(prefixes, "|")
+  if #keys + #prefixes > LIMIT then return nil, "too many at once: " .. LIMIT .. " bytes" end
+  return { keys = keys, prefixes = prefixes, soft = soft }
+end
+
+local function headers_of(asked, token)
+  local headers = { ["x-purge-token"] = { token }, host = { "purge" } }
+  if asked.keys ~= "" then headers["x-purge-keys"] = { asked.keys } end
+  if asked.prefixes ~= "" then headers["x-purge-prefix"] = { "^(" .. asked.prefixes .. ")" } end
+  if asked.soft then headers["x-purge-soft"] = { "true" } end
+  return headers
+end
+
+local function purge_one(server, headers)
+  local address = server and server:get_addr()
+  address = address and address:match("^(.+):%d+$")
+  if not address then return { state = "unreachable" } end
+  local answer = core.httpclient():post { url = "http://" .. address .. ":" .. ADMIN_PORT .. "/purge", headers = headers, timeout = PATIENCE }
+  if not answer or not answer.status or answer.status == 0 then return { state = "unreachable" } end
+  if answer.status ~= 200 then return { state = "refused" } end
+  return { state = "purged", objects = tonumber(answer.reason) or 0 }
+end
+
+-- All at once: one that is silent does not keep the others waiting.
+local function purge_all(names, servers, headers)
+  local results, left = {}, #names
+  for _, name in ipairs(names) do
+    core.register_task(function()
+      local ok, result = pcall(purge_one, servers[name], headers)
+      results[name] = ok and result or { state = "unreachable" }
+      left = left - 1
+    end)
+  end
+  local last = core.now().sec + 2 * PATIENCE / 1000 + 1
+  while left > 0 and core.now().sec < last do core.msleep(5) end
+  return results
+end
+
+local function answer(applet, status, body)
+  applet:set_status(status)
+  applet:add_header("content-type", "application/json")
+  applet:add_header("cache-control", "no-store")
+  applet:add_header("content-length", #body + 1)
+  applet:start_response()
+  applet:send(body .. "\n")
+end
+
+core.register_service("purge", "http", function(applet)
+  local asked, wrong = parsed(applet.qs or "")
+  if not asked then return answer(applet, 400, '{"error":' .. quoted(wrong) .. "}") end
+  local token = (applet.headers["authorization"] or {})[0] or ""
+  local servers = core.backends[BACKEND].servers
+  local names = {}
+  for name in pairs(servers) do
+    if tonumber(name:match("%-(%d+)$") or "1e9") < (applet:get_var("txn.pods") or 0) then names[#names + 1] = name end
+  end
+  table.sort(names)
+  local results = purge_all(names, servers, headers_of(asked, (token:gsub("^%S+%s+", ""))))
+  local pods, complete, objects = {}, true, 0
+  for index, name in ipairs(names) do
+    local result = results[name] or { state = "unreachable" }
+    complete = complete and result.state == "purged"
+    objects = objects + (result.objects or 0)
+    pods[index] = string.format('{"pod":%s,"state":"%s","objects":%d}', quoted(name), result.state, result.objects or 0)
+  end
+  local body = string.format('{"complete":%s,"objects":%d,"pods":[%s]}', complete, objects, table.concat(pods, ","))
+  answer(applet, complete and 200 or 502, body)
+end)
