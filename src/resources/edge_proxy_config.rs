@@ -131,7 +131,7 @@ backend proxy
   http-check send meth GET uri /healthz
   # Stopping: what it has it ends.
   http-check disable-on-404
-  default-server port {admin} inter 1s fastinter 500ms fall 2 rise 1 slowstart 0 weight 100 observe layer4 error-limit 1 on-error mark-down on-marked-down shutdown-sessions
+  default-server port {admin} inter 1s fastinter 500ms fall 2 rise 1 slowstart 0 weight 100 observe layer4 error-limit 1 on-error mark-down
 ",
         retries = slots.min(7) + 1,
         patience = fetch_patience_ms(context, settings.queue_timeout_ms) + STEP_MS,
@@ -143,7 +143,7 @@ backend proxy
         let _ = writeln!(out, "  server {name} {address}:{}", proxy::PORT);
     }
     let _ = writeln!(out, "  server services 127.0.0.1:{} no-check backup\n", proxy::ORIGIN_PORT);
-    out.push_str("# The pods alone, to be counted.\nbackend proxy_pods\n");
+    out.push_str("# The pods alone, to be counted.\nbackend proxy_pods\n  option httpchk\n  http-check disable-on-404\n");
     for ordinal in 0..slots {
         let name = names::engine_member(&context.app.name, Tier::Proxy, ordinal);
         let _ = writeln!(out, "  server {name} 127.0.0.1:{} no-check track proxy/{name}", proxy::PORT);
