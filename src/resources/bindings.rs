@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, Secret, SecretKeySelector
 
 use super::meta::{self, Part};
 use super::queue_config::VHOST;
-use super::{Context, DesiredSet, Stage, credentials, names, routes};
+use super::{Context, DesiredSet, Stage, credentials, names, proxy, routes};
 use crate::api::SessionStore;
 use crate::domain::{ValidService, ValidSessions};
 use crate::planner::Tier;
@@ -20,6 +20,9 @@ const URI: &str = "uri";
 const READ_URI: &str = "read-uri";
 /// Key of the address without pooling.
 const DIRECT_URI: &str = "direct-uri";
+
+/// Key of the token that a purge must show.
+const TOKEN: &str = "token";
 
 /// What an application needs to reach a tier: the data of the tier's binding Secret.
 struct Binding {
@@ -32,7 +35,7 @@ struct Binding {
 /// All bindings whose passwords are known, in a fixed order.
 fn bindings(context: &Context<'_>) -> Vec<Binding> {
     let redis = [Tier::Cache, Tier::Sessions].map(|tier| redis(context, tier));
-    [database(context)].into_iter().chain(redis).chain([queue(context)]).flatten().collect()
+    [database(context)].into_iter().chain(redis).chain([queue(context), proxy(context)]).flatten().collect()
 }
 
 /// The binding Secrets of the tiers whose passwords are known.
@@ -75,6 +78,10 @@ pub fn environment(context: &Context<'_>, service: Option<&ValidService>, owners
     ours.extend(app.sessions.iter().flat_map(|sessions| session_environment(context, sessions)));
     if app.queue.is_some() {
         ours.push(from_secret("AMQP_URL", names::engine(&app.name, Tier::Queue), URI));
+    }
+    if app.proxy.is_some() {
+        let keys = [("PURGE_URL", URI), ("PURGE_TOKEN", TOKEN)];
+        ours.extend(keys.map(|(name, key)| from_secret(name, names::engine(&app.name, Tier::Proxy), key)));
     }
     ours.extend(service.map(|service| literal("PORT".to_owned(), service.port.to_string())));
     ours.push(literal("PUBLIC_URL".to_owned(), routes::public_url(context)));
@@ -153,6 +160,22 @@ fn queue(context: &Context<'_>) -> Option<Binding> {
         ("vhost", VHOST.to_owned()),
     ]);
     Some(Binding { tier: Tier::Queue, kind: "rabbitmq", data })
+}
+
+/// Where the application purges the caching proxy: every edge takes it to every pod.
+fn proxy(context: &Context<'_>) -> Option<Binding> {
+    let app = context.app;
+    let token = context.passwords(Tier::Proxy)?.get(proxy::PURGE_TOKEN);
+    let host = names::host(&names::edge(&app.name), &app.namespace);
+    let data = BTreeMap::from([
+        ("type", "http".to_owned()),
+        ("provider", "scaledapp".to_owned()),
+        (URI, format!("http://{host}:{}/purge", proxy::PURGE_PORT)),
+        ("host", host),
+        ("port", proxy::PURGE_PORT.to_string()),
+        (TOKEN, token.to_owned()),
+    ]);
+    Some(Binding { tier: Tier::Proxy, kind: "http", data })
 }
 
 fn literal(name: String, value: String) -> EnvVar {

@@ -88,13 +88,19 @@ fn deployment(context: &Context<'_>, name: String, tier: &TierPlan, replicas: u3
             revision_history_limit: Some(rollout::REVISION_HISTORY_LIMIT),
             selector: PART.label_selector(app),
             template: PodTemplateSpec {
-                metadata: Some(PART.template_meta(app, Some(meta::hash([config])))),
+                metadata: Some(PART.template_meta(app, Some(config_hash(context, config)))),
                 spec: Some(pod_spec(context, name, tier)),
             },
             ..DeploymentSpec::default()
         }),
         ..Deployment::default()
     }
+}
+
+/// Hash of what a pod reads only at its start.
+fn config_hash(context: &Context<'_>, config: &str) -> String {
+    let secrets = proxy::planned(context).and_then(|_| proxy::secrets_hash(context));
+    meta::hash([Some(config), secrets.as_deref()].into_iter().flatten())
 }
 
 fn pod_spec(context: &Context<'_>, config_map: String, tier: &TierPlan) -> PodSpec {

@@ -38,7 +38,7 @@ pub(super) fn process_connections(context: &Context<'_>, settings: &EdgeSettings
 pub(super) fn global(context: &Context<'_>) -> String {
     match proxy::planned(context) {
         Some(_) => format!(
-            "  lua-load /usr/local/share/haproxy/purge.lua\n  httpclient.retries 0\n  httpclient.timeout.connect 1s\n  set-var proc.purge_token env({TOKEN_VARIABLE})\n"
+            "  lua-load /usr/local/share/haproxy/proxy.lua\n  httpclient.retries 0\n  httpclient.timeout.connect 1s\n  set-var proc.purge_token env({TOKEN_VARIABLE})\n"
         ),
         None => String::new(),
     }
@@ -94,7 +94,7 @@ fn origin(context: &Context<'_>, settings: &EdgeSettings) -> String {
     out
 }
 
-/// A purge goes to every pod of the plan; `purge.lua` tells which of them took it.
+/// A purge goes to every pod of the plan; `proxy.lua` tells which of them took it.
 fn purge(tier: &TierPlan) -> String {
     format!(
         r#"frontend purge
@@ -117,7 +117,8 @@ fn pods(context: &Context<'_>, settings: &EdgeSettings, planned: &ProxySettings)
     let slots = planned.slots.max(1);
     let mut out = format!(
         r"# One address is always one pod's, on every edge; without that pod it is the next one's. A pod that refuses is out at
-# once, one that is silent within seconds, and a request that it had is sent to the next: such requests only read.
+# once, and what it had is sent to the next, for such requests only read. One that is silent is out within seconds, and
+# proxy.lua ends what it had.
 backend proxy
   balance uri whole path-only
   hash-type consistent sdbm avalanche

@@ -14,8 +14,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::database_pod::{mount, port};
-use super::meta::Part;
-use super::{Context, DesiredSet, Stage, disruption, names, network, pod, proxy_config, rollout};
+use super::meta::{self, Part};
+use super::{Context, DesiredSet, Stage, credentials, disruption, names, network, pod, proxy_config, rollout};
 use crate::domain::quantity::MIB;
 use crate::domain::{Bytes, Millicores};
 use crate::planner::{ProxySettings, Size, Tier, TierPlan, TierSettings};
@@ -146,13 +146,19 @@ fn stateful_set(context: &Context<'_>, name: String, tier: &TierPlan, settings: 
             revision_history_limit: Some(rollout::REVISION_HISTORY_LIMIT),
             template: PodTemplateSpec {
                 // No hash of the VCL: the pods load a changed one by themselves and keep what they hold.
-                metadata: Some(PART.template_meta(app, None)),
+                metadata: Some(PART.template_meta(app, secrets_hash(context))),
                 spec: Some(pod_spec(context, name, tier, settings)),
             },
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
     }
+}
+
+/// Hash of the generated secrets, for the pods that read them only at their start. Without passwords there is none.
+pub(super) fn secrets_hash(context: &Context<'_>) -> Option<String> {
+    let passwords = context.passwords(Tier::Proxy)?;
+    Some(meta::hash(credentials::keys(Tier::Proxy).iter().map(|key| passwords.get(key))))
 }
 
 fn pod_spec(context: &Context<'_>, config_map: String, tier: &TierPlan, settings: &ProxySettings) -> PodSpec {

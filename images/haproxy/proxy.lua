@@ -1,6 +1,9 @@
--- Takes a purge to every pod of the caching proxy and tells which of them took it.
+-- The edge's small jobs for the caching proxy.
+-- First: takes a purge to every pod and tells which of them took it.
 --   POST /purge?url=/products/7&tag=product-7&prefix=/pictures/&soft=true      url, tag and prefix as often as needed
 -- The frontend has checked the token; each pod checks it again. txn.pods is the number of pods that the plan has.
+-- Second: ends the requests of a pod that has fallen silent. (`on-marked-down shutdown-sessions` would do it for every pod that
+-- is marked down, and so cut those requests of a dead one which are just being sent to the next.)
 -- Must never call a purge complete that a pod may have missed.
 local LIMIT = 4000      -- bytes of keys in one call: what a pod takes in one header
 local PATIENCE = 3000   -- ms for one pod
@@ -64,8 +67,9 @@ local function purge_one(server, headers)
   address = address and address:match("^(.+):%d+$")
   if not address then return { state = "unreachable" } end
   local answer = core.httpclient():post { url = "http://" .. address .. ":" .. ADMIN_PORT .. "/purge", headers = headers, timeout = PATIENCE }
-  if not answer or not answer.status or answer.status == 0 then return { state = "unreachable" } end
-  if answer.status ~= 200 then return { state = "refused" } end
+  local status = answer and answer.status or 0
+  -- 503 and 504 are this process's own words for a pod that it cannot reach.
+  if status ~= 200 then return { state = status >= 400 and status < 500 and "refused" or "unreachable" } end
   return { state = "purged", objects = tonumber(answer.reason) or 0 }
 end
 
@@ -113,4 +117,21 @@ core.register_service("purge", "http", function(applet)
   end
   local body = string.format('{"complete":%s,"objects":%d,"pods":[%s]}', complete, objects, table.concat(pods, ","))
   answer(applet, complete and 200 or 502, body)
+end)
+
+local function silent(stats)
+  local how = stats.check_status or ""
+  return stats.status:sub(1, 4) == "DOWN" and (how:find("L4TOUT", 1, true) or how:find("L7TOUT", 1, true)) ~= nil
+end
+
+core.register_task(function()
+  local was = {}
+  while true do
+    core.msleep(500)
+    for name, server in pairs(core.backends[BACKEND].servers) do
+      local now = silent(server:get_stats())
+      if now and not was[name] then server:shut_sess() end
+      was[name] = now
+    end
+  end
 end)
