@@ -12,7 +12,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::meta::{self, Part};
-use super::{Context, DesiredSet, Stage, disruption, edge_config, edge_proxy_config, names, network, pod, proxy, rollout};
+use super::{
+    Context, DesiredSet, Stage, disruption, edge_config, edge_proxy_config, names, network, pod, proxy, rollout,
+};
 use crate::planner::{Tier, TierPlan, TierSettings};
 
 /// Port for requests.
@@ -58,12 +60,14 @@ fn service(context: &Context<'_>, name: String) -> Service {
     let mut service = rollout::http_service(context, &PART, name, 80, false);
     let ports = service.spec.as_mut().and_then(|spec| spec.ports.as_mut());
     if let (Some(ports), Some(_)) = (ports, proxy::planned(context)) {
-        ports.extend([("origin", proxy::ORIGIN_PORT), ("purge", proxy::PURGE_PORT)].map(|(name, number)| ServicePort {
-            name: Some(name.to_owned()),
-            port: i32::from(number),
-            protocol: Some("TCP".to_owned()),
-            target_port: Some(IntOrString::String(name.to_owned())),
-            ..ServicePort::default()
+        ports.extend([("origin", proxy::ORIGIN_PORT), ("purge", proxy::PURGE_PORT)].map(|(name, number)| {
+            ServicePort {
+                name: Some(name.to_owned()),
+                port: i32::from(number),
+                protocol: Some("TCP".to_owned()),
+                target_port: Some(IntOrString::String(name.to_owned())),
+                ..ServicePort::default()
+            }
         }));
     }
     service

@@ -112,7 +112,7 @@ fn frontend(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> 
     );
     out.push_str(&rules(context));
     out.push_str(&edge_limits::rules(context, tier));
-    out.push_str(&edge_proxy_config::choice(context));
+    out.push_str(edge_proxy_config::choice(context));
     out.push_str(&use_backends(context));
     out
 }

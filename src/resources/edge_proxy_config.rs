@@ -144,7 +144,9 @@ backend proxy
         let _ = writeln!(out, "  server {name} {address}:{}", proxy::PORT);
     }
     let _ = writeln!(out, "  server services 127.0.0.1:{} no-check backup\n", proxy::ORIGIN_PORT);
-    out.push_str("# The pods alone, to be counted.\nbackend proxy_pods\n  option httpchk\n  http-check disable-on-404\n");
+    out.push_str(
+        "# The pods alone, to be counted.\nbackend proxy_pods\n  option httpchk\n  http-check disable-on-404\n",
+    );
     for ordinal in 0..slots {
         let name = names::engine_member(&context.app.name, Tier::Proxy, ordinal);
         let _ = writeln!(out, "  server {name} 127.0.0.1:{} no-check track proxy/{name}", proxy::PORT);

@@ -236,11 +236,7 @@ fn exporter(context: &Context<'_>) -> Container {
             format!("{}/varnishd", proxy_config::HOME),
         ]),
         // Varnish's process is not to be seen from here; its memory is.
-        env: Some(vec![EnvVar {
-            name: "VSM_NOPID".to_owned(),
-            value: Some("1".to_owned()),
-            ..EnvVar::default()
-        }]),
+        env: Some(vec![EnvVar { name: "VSM_NOPID".to_owned(), value: Some("1".to_owned()), ..EnvVar::default() }]),
         ports: Some(vec![port("metrics", METRICS_PORT.into())]),
         resources: Some(pod::resources(context, &EXPORTER)),
         security_context: Some(pod::engine_container_security()),
