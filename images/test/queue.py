@@ -1,10 +1,10 @@
 """Nodes of the queue and its router under faults. Started by queue.sh inside namespaces of their own."""
 import base64
-import hashlib
 import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -18,39 +18,12 @@ WORK, RABBITMQ, HAPROXY = (pathlib.Path(path) for path in sys.argv[1:4])
 DATA = pathlib.Path(__file__).resolve().parent.parent / "testdata"
 DOMAIN = "shop-queue-members.default.svc.cluster.local"
 ROUTER = "10.99.0.20"
-PASSWORD = "secret"
-CONF = (DATA / "rabbitmq.conf").read_text()
 CASES = sys.argv[4:]
-LENGTH = 1000 if CASES == ["single"] else 100_000
-KHEPRI = os.environ.get("KHEPRI") == "1"
-
-
-def hashed(password):
-    salt = b"salt"
-    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
-
-
-def queue(name):
-    return {"name": name, "vhost": "app", "durable": True, "auto_delete": False, "arguments": {"x-queue-type": "quorum"}}
-
-
-def policy(name, **definition):
-    return {"vhost": "app", "name": name, "pattern": f"^{name.replace('.', '[.]')}$", "apply-to": "quorum_queues", "priority": 10,
-            "definition": {key.replace("_", "-"): value for key, value in definition.items()}}
-
-
-DEFINITIONS = {
-    "users": [{"name": name, "password_hash": hashed(PASSWORD), "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": tags}
-              for name, tags in [("app", []), ("admin", ["administrator"]), ("monitor", ["monitoring"])]],
-    "vhosts": [{"name": "app", "metadata": {"description": "", "tags": [], "default_queue_type": "quorum"}, "default_queue_type": "quorum"}],
-    "permissions": [{"user": "app", "vhost": "app", "configure": ".*", "write": ".*", "read": ".*"},
-                    {"user": "admin", "vhost": "app", "configure": ".*", "write": ".*", "read": ".*"},
-                    {"user": "monitor", "vhost": "app", "configure": "^$", "write": "^$", "read": ".*"}],
-    "policies": [policy("video", delivery_limit=3, max_length=LENGTH, overflow="reject-publish", dead_letter_exchange="",
-                        dead_letter_routing_key="video.dead", dead_letter_strategy="at-least-once"),
-                 policy("video.dead", delivery_limit=-1)],
-    "queues": [queue("video"), queue("video.dead")],
-}
+# What the operator's builders make of an application with a queue, with one member and with three.
+FILES = json.loads((DATA / "queue.json").read_text())
+SECRETS = FILES["three"]["credentials"]
+ENGINE = os.environ.get("ENGINE")  # the test `queue_engine`
+LENGTH, LIMIT = 1000, 3  # of the queue `video` there
 
 
 def children(pid):
@@ -130,14 +103,14 @@ class Node(Pod):
             (self.etc / "secret", "/etc/rabbitmq-secret"), (self.etc / "definitions", "/etc/rabbitmq-definitions"), (self.etc / "hosts", "/etc/hosts"),
         ], ["/usr/local/share/rabbitmq/entrypoint"], {"RABBITMQ_NODENAME": f"rabbit@{self.host}", **variables()}, f"shop-queue-{ordinal}")
 
-    def prepare(self, members):
+    def prepare(self, files):
         for folder in (self.data, self.etc / "rabbitmq", self.etc / "secret", self.etc / "definitions"):
             folder.mkdir(parents=True, exist_ok=True)
         os.chown(self.data, 10001, 10001)
-        (self.etc / "rabbitmq/rabbitmq.conf").write_text(CONF)
-        (self.etc / "rabbitmq/members").write_text(f"{members}\n")
-        (self.etc / "secret/erlang-cookie").write_text("COOKIECOOKIE")
-        (self.etc / "definitions/definitions.json").write_text(json.dumps(DEFINITIONS))
+        (self.etc / "rabbitmq/rabbitmq.conf").write_text(files["rabbitmq.conf"])
+        (self.etc / "rabbitmq/members").write_text(files["members"])
+        (self.etc / "secret/erlang-cookie").write_text(SECRETS["erlang-cookie"])
+        (self.etc / "definitions/definitions.json").write_text(files["definitions.json"])
         # The kubelet writes a pod's own name with its short form.
         hosts = "".join(f"10.99.0.{10 + i} shop-queue-{i}.{DOMAIN}{f' shop-queue-{i}' * (i == self.ordinal)}\n" for i in range(3))
         (self.etc / "hosts").write_text("127.0.0.1 localhost\n" + hosts)
@@ -154,21 +127,15 @@ class Node(Pod):
 
 
 def variables():
-    given = {
-        "PATH": "/usr/lib/rabbitmq/bin:/usr/local/share/rabbitmq:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/run/rabbitmq", "RABBITMQ_USE_LONGNAME": "true", "RABBITMQ_MNESIA_BASE": "/var/lib/rabbitmq/data",
-        "RABBITMQ_CONFIG_FILE": "/etc/rabbitmq/rabbitmq.conf", "RABBITMQ_CONFIG_FILES": "/run/rabbitmq/members.conf",
-        "RABBITMQ_GENERATED_CONFIG_DIR": "/run/rabbitmq/config", "RABBITMQ_SCHEMA_DIR": "/run/rabbitmq/schema",
-        "RABBITMQ_ENABLED_PLUGINS_FILE": "/usr/local/share/rabbitmq/enabled_plugins", "RABBITMQ_LOG_BASE": "/run/rabbitmq", "RABBITMQ_LOGS": "-",
-        "ERL_CRASH_DUMP_SECONDS": "0", "LANG": "C.UTF-8",
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
-    }
-    return given
+    """The image's own, which a chroot does not know, and what the builder adds."""
+    lines = (DATA.parent / "rabbitmq/Dockerfile").read_text().replace("\\\n", " ").splitlines()
+    words = " ".join(line.removeprefix("ENV ") for line in lines if line.startswith("ENV ")).split()
+    return {**dict(word.split("=", 1) for word in words), "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": FILES["three"]["arguments"]}
 
 
 def api(ordinal, path, method="GET", body=None, user="admin"):
     connection = http.client.HTTPConnection(f"10.99.0.{10 + ordinal}", 15672, timeout=5)
-    token = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
+    token = base64.b64encode(f"{user}:{SECRETS[f'{user}-password']}".encode()).decode()
     connection.request(method, f"/api{path}", json.dumps(body) if body is not None else None,
                        {"authorization": f"Basic {token}", "content-type": "application/json"})
     answer = connection.getresponse()
@@ -181,7 +148,7 @@ def connect(host=ROUTER, limit=60, patience=2):
     while True:
         try:
             return pika.BlockingConnection(pika.ConnectionParameters(
-                host, 5672, "app", pika.PlainCredentials("app", PASSWORD), heartbeat=10, socket_timeout=patience, stack_timeout=patience,
+                host, 5672, "app", pika.PlainCredentials("app", SECRETS["app-password"]), heartbeat=10, socket_timeout=patience, stack_timeout=patience,
                 blocked_connection_timeout=patience))
         except Exception as error:
             if time.monotonic() > end:
@@ -275,9 +242,9 @@ def show(case, **figures):
                                   for key, value in figures.items()), flush=True)
 
 
-def start(nodes, members=3):
+def start(nodes, files):
     for node in nodes:
-        node.prepare(members)
+        node.prepare(files)
     for node in nodes:
         node.start()
 
@@ -285,7 +252,10 @@ def start(nodes, members=3):
 def router():
     etc = WORK / "router"
     etc.mkdir(exist_ok=True)
-    shutil.copy(DATA / "queue-router.cfg", etc / "haproxy.cfg")
+    # Addresses for names: nobody answers DNS here.
+    config = re.sub(r" resolvers cluster init-addr \S+ resolve-prefer ipv4", "", FILES["three"]["haproxy.cfg"])
+    config = re.sub(r"shop-queue-(\d)\.default\.svc\.cluster\.local", lambda found: f"10.99.0.1{found[1]}", config)
+    (etc / "haproxy.cfg").write_text(config)
     pod = Pod(HAPROXY, 20, [(None, "/run/haproxy"), (etc, "/etc/haproxy")], ["/usr/sbin/haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"], {})
     pod.start()
     return pod
@@ -314,7 +284,7 @@ def single():
     node = Node(0)
     host = "10.99.0.10"
     begin = time.monotonic()
-    start([node], members=1)
+    start([node], FILES["one"])
     connect(host).close()
     show("single: starts", until_it_serves=time.monotonic() - begin)
     status, queues = api(0, "/queues/app")
@@ -340,19 +310,20 @@ def single():
         time.sleep(0.1)
     wait("the dead letter", lambda: channel.basic_get("video.dead", auto_ack=True)[0] is not None)
     show("single: poison", deliveries=deliveries)
+    assert deliveries == LIMIT + 1
     assert refused(lambda: connection.channel().basic_publish("", "nowhere", b"x", mandatory=True)) is False
     lost = connection.channel()
     lost.confirm_delivery()
     assert refused(lambda: lost.basic_publish("", "nowhere", b"x", mandatory=True)), "unroutable was confirmed"
     taken = 0
     try:
-        for _ in range(1500):
+        for _ in range(LENGTH + 500):
             channel.basic_publish("", "video", b"0", mandatory=True)
             taken += 1
     except pika.exceptions.NackError:
         pass
-    show("single: full", taken=taken, of=1000)
-    assert 1000 <= taken < 1500
+    show("single: full", taken=taken, of=LENGTH)
+    assert LENGTH <= taken < LENGTH + 500
     connection.close()
     connection = connect(host)
     connection.channel().queue_purge("video")
@@ -378,12 +349,21 @@ def cluster():
     """Three nodes and the router: every fault under a publisher, and no confirmed message missing after it."""
     nodes = [Node(i) for i in range(3)]
     begin = time.monotonic()
-    start(nodes)
+    start(nodes, FILES["three"])
     routing = router()
     connect(limit=120).close()
     serves = time.monotonic() - begin
     wait("three members of every queue", lambda: whole(nodes))
     show("cluster: forms", serves_after=serves, three_members_after=time.monotonic() - begin)
+
+    if ENGINE:
+        told = subprocess.run([ENGINE], env={"QUEUE_MEMBERS": "10.99.0.10,10.99.0.11,10.99.0.12", "QUEUE_PASSWORD": SECRETS["admin-password"]},
+                              capture_output=True, text=True)
+        assert told.returncode == 0, told.stdout + told.stderr
+        show("cluster: declared queues are told", by="the operator's own code")
+    # As an owner raises it: nothing but the policy changes.
+    body = {"pattern": "^video$", "apply-to": "quorum_queues", "priority": 10, "definition": {"max-length": 100_000, "overflow": "reject-publish"}}
+    assert api(0, "/policies/app/video", "PUT", body)[0] < 300
 
     def under(case, fault, mend, settle=8, **figures):
         publisher = Publisher()
@@ -396,6 +376,7 @@ def cluster():
         healed = time.monotonic() - mended
         time.sleep(2)
         publisher.end()
+        figures["restarts"] = sum(node.restarts for node in nodes)
         missing = set(publisher.confirmed) - drain_queue("video")
         show(case, gap=publisher.gap, errors=publisher.errors, whole_again_after=healed, confirmed=len(publisher.confirmed), missing=len(missing), **figures)
         assert not missing, (case, sorted(missing)[:10])

@@ -2,6 +2,8 @@
 # Runs queue.py: nodes of the queue and its router out of their images, each in a network namespace of its own, killed, frozen, cut off and
 # robbed of their data. Needs root, buildah, python3-pika and the built images.
 #   images/test/queue.sh [CASE...]
+# With ENGINE the operator's own code asks and tells the nodes as well:
+#   ENGINE=$(cargo test --test queue_engine --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p') images/test/queue.sh
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$(dirname "$here")")

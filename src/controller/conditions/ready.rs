@@ -50,14 +50,17 @@ pub(super) fn condition(facts: &Facts, old: Option<&Condition>) -> Verdict {
             format!("the database takes no writes: {}", summary.unwrap_or_else(|| "no primary is known".to_owned())),
         );
     }
-    if let Some(queue) = facts.queue.as_ref().filter(|queue| !queue.serves) {
-        return Verdict::no(
-            if was_ready { TIER_DOWN } else { STARTING },
-            format!("the queue confirms nothing: {}", queue.lack.clone().unwrap_or_default()),
-        );
+    if let Some(lack) = facts.queue.as_ref().filter(|queue| !queue.serves).map(|queue| &queue.lack) {
+        let lack = lack.clone().unwrap_or_default();
+        let reason = if was_ready { TIER_DOWN } else { STARTING };
+        return Verdict::no(reason, format!("the queue confirms nothing: {lack}"));
     }
-    if !was_ready && !incomplete.is_empty() {
-        return Verdict::no(STARTING, join(incomplete.iter().map(|t| t.lack())));
+    // A queue that is not on all of its members yet confirms what one node alone may hold.
+    let first =
+        incomplete.iter().map(|tier| tier.lack()).chain(facts.queue.as_ref().and_then(|queue| queue.lack.clone()));
+    let first: Vec<String> = first.collect();
+    if !was_ready && !first.is_empty() {
+        return Verdict::no(STARTING, join(first));
     }
     if facts.tiers.is_empty() {
         return Verdict::no(STARTING, "nothing is written yet");

@@ -121,7 +121,9 @@ fn a_queue_that_confirms_nothing_is_not_ready_and_an_alarm_degrades() {
     let mut facts = facts(vec![tier(Tier::Queue, "queue", 3, 3)]);
     facts.queue =
         Some(Health { serves: true, lack: Some("publishers wait: memory of shop-queue-0".into()), left: None });
-    let conditions = look(&facts, &[]);
+    assert_eq!(status(&look(&facts, &[]), "Ready"), ("False".into(), "Starting".into()), "not yet");
+    let whole = Facts { queue: None, ..facts.clone() };
+    let conditions = look(&facts, &look(&whole, &[]));
     assert_eq!(status(&conditions, "Ready").0, "True");
     assert_eq!(status(&conditions, "Degraded"), ("True".into(), "QueueImpaired".into()));
     facts.queue = Some(Health { serves: false, lack: Some("no majority of the members".into()), left: None });
