@@ -56,9 +56,9 @@ image() { sed -n "s/^$1: //p" "$ROOT/build/images.yaml"; }
 
 # Installs or upgrades the operator from the chart. Arguments are further options of helm.
 install_operator() {
-  "$(helm_binary)" upgrade --install scaledapp "$ROOT/charts/scaledapp" --namespace scaledapp-system --create-namespace \
-    --set-string images.operator="$(image operator)" --set-string images.postgres="$(image postgres)" \
-    --set-string images.pgbouncer="$(image pgbouncer)" --set-string images.haproxy="$(image haproxy)" \
+  local name images=()
+  for name in operator postgres pgbouncer haproxy redis rabbitmq varnish; do images+=(--set-string "images.$name=$(image "$name")"); done
+  "$(helm_binary)" upgrade --install scaledapp "$ROOT/charts/scaledapp" --namespace scaledapp-system --create-namespace "${images[@]}" \
     --set environment.requestPercent=10 --wait --timeout 3m "$@" >/dev/null
 }
 
