@@ -345,6 +345,30 @@ def single():
     node.kill()
 
 
+def growth():
+    """One node with messages becomes three, and does not restart for it."""
+    nodes = [Node(i) for i in range(3)]
+    start(nodes[:1], FILES["one"])
+    connection = connect("10.99.0.10")
+    channel = connection.channel()
+    channel.confirm_delivery()
+    for number in range(200):
+        channel.basic_publish("", "video", str(number).encode(), pika.BasicProperties(delivery_mode=2), mandatory=True)
+    connection.close()
+    before, begin = nodes[0].first(), time.monotonic()
+    nodes[0].prepare(FILES["three"])
+    start(nodes[1:], FILES["three"])
+    wait("three members of every queue", lambda: whole(nodes))
+    show("growth: one to three", whole_after=time.monotonic() - begin, restarted=nodes[0].first() != before)
+    nodes[0].kill()
+    wait("another leader", lambda: connect("10.99.0.11", limit=1).close() or True)
+    found = drain_queue("video", "10.99.0.11")
+    show("growth: the first member is killed", found=len(found), of=200)
+    assert len(found) == 200
+    for node in nodes[1:]:
+        node.kill()
+
+
 def cluster():
     """Three nodes and the router: every fault under a publisher, and no confirmed message missing after it."""
     nodes = [Node(i) for i in range(3)]
@@ -408,10 +432,12 @@ def cluster():
 
 
 try:
-    if not CASES or "single" in CASES:
-        single()
-        shutil.rmtree(WORK / "data0")
-    if not CASES or CASES != ["single"]:
+    for case in (single, growth):
+        if not CASES or case.__name__ in CASES:
+            case()
+            for data in WORK.glob("data*"):
+                shutil.rmtree(data)
+    if not CASES or set(CASES) - {"single", "growth"}:
         cluster()
 except BaseException:
     for log in sorted(WORK.glob("*.log")):

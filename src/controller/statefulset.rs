@@ -135,3 +135,28 @@ fn name_of(template: &Value) -> Option<&str> {
 fn size_of(template: &Value) -> Option<Bytes> {
     template.pointer(SIZE).and_then(Value::as_str).and_then(Bytes::parse)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(replicas: i64, volumes: bool) -> Value {
+        let templates = if volumes { json!([{"metadata": {"name": "data"}}]) } else { json!([]) };
+        json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "shop-queue"},
+            "spec": {"replicas": replicas, "volumeClaimTemplates": templates}})
+    }
+
+    fn kept(live: i64, wanted: i64, volumes: bool) -> Value {
+        let live: DynamicObject = serde_json::from_value(set(live, volumes)).unwrap();
+        let mut body = set(wanted, volumes);
+        keep_members(&live, &mut body);
+        body["spec"]["replicas"].clone()
+    }
+
+    #[test]
+    fn members_with_volumes_are_only_added() {
+        assert_eq!(kept(3, 1, true), 3);
+        assert_eq!(kept(1, 3, true), 3);
+        assert_eq!(kept(3, 1, false), 1, "a cache or a proxy holds nothing alone");
+    }
+}

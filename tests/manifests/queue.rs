@@ -38,3 +38,40 @@ fn the_files_are_those_that_real_processes_were_tried_with() {
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(golden == text, "{} differs; see it with UPDATE_GOLDEN=1, then run images/test/queue.sh", path.display());
 }
+
+#[test]
+fn growing_from_one_to_three_restarts_no_member() {
+    let template = |sample: &Sample| sample.object("StatefulSet", "shop-queue")["spec"]["template"].clone();
+    let (one, three) = (queue("99"), queue("99.95"));
+    assert_eq!(one.object("StatefulSet", "shop-queue")["spec"]["replicas"], 1);
+    assert_eq!(three.object("StatefulSet", "shop-queue")["spec"]["replicas"], 3);
+    assert_eq!(template(&one), template(&three));
+    let names = |sample: &Sample| -> Vec<Value> {
+        sample.of_kinds(&["Service"]).map(|service| service["metadata"]["name"].clone()).collect()
+    };
+    let of_queue = |sample: &Sample| -> Vec<Value> {
+        names(sample).into_iter().filter(|name| name.as_str().unwrap_or_default().starts_with("shop-queue")).collect()
+    };
+    assert_eq!(of_queue(&one), of_queue(&three));
+}
+
+#[test]
+fn a_worker_has_time_for_its_job_and_no_pause_before_it_stops() {
+    let sample = crate::samples::longest();
+    let deployment = sample.object("Deployment", "a-name-with-all-30-characters0-worker-video-of-20-charsxxx");
+    let pod = &deployment["spec"]["template"]["spec"];
+    assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() >= 2 * 12, "{pod}");
+    let container = &pod["containers"][0];
+    assert!(container["lifecycle"].is_null() && container["ports"].is_null(), "{container}");
+    let address = container["env"].as_array().unwrap().iter().find(|variable| variable["name"] == "AMQP_URL").unwrap();
+    assert_eq!(
+        address["valueFrom"]["secretKeyRef"],
+        json!({"name": "a-name-with-all-30-characters0-queue", "key": "uri"})
+    );
+    assert_eq!(deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
+    assert_eq!(
+        sample.object("HorizontalPodAutoscaler", "a-name-with-all-30-characters0-worker-mail")["spec"]["scaleTargetRef"]
+            ["kind"],
+        "Deployment"
+    );
+}
