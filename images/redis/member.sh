@@ -61,10 +61,14 @@ lock() {
   fi
 }
 
+# Where a member is asked; the own one without the way through its Service.
+host() { if [ "$1" = "$ordinal" ]; then echo 127.0.0.1; else echo "${addresses[$1]}"; fi; }
+
 # One line: whom the member's Sentinel names (an ordinal, `none`, or `-` when it does not answer), the role of its Redis (`-` when it
 # does not answer), whether that has keys, and the port it announces (0: it runs without Sentinels).
 view() {
-  local host=${addresses[$1]} answer info names=- role=- keys=empty announces=-
+  local host answer info names=- role=- keys=empty announces=-
+  host=$(host "$1")
   if answer=$(ask "$host" 26379 SENTINEL GET-MASTER-ADDR-BY-NAME master); then
     names=${answer##*$'\n'}
     if [[ $names =~ ^[0-9]+$ ]]; then names=$((names - ANNOUNCED)); else names=none; fi

@@ -182,7 +182,8 @@ fn literal(name: String, value: String) -> EnvVar {
     EnvVar { name, value: Some(value), ..EnvVar::default() }
 }
 
-fn from_secret(name: &str, secret: String, key: &str) -> EnvVar {
+/// A variable from the key of a Secret.
+pub(super) fn from_secret(name: &str, secret: String, key: &str) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
         value_from: Some(EnvVarSource {

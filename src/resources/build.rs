@@ -1,10 +1,11 @@
 //! The whole desired set of an application: one call for each tier.
 
 use super::{
-    Context, Credentials, DesiredSet, bindings, database, edge, ingress, migrations, pool, proxy, queue, web, worker,
+    Context, Credentials, DesiredSet, bindings, database, edge, ingress, migrations, pool, proxy, queue, redis, web,
+    worker,
 };
 use crate::domain::{Environment, ValidApp};
-use crate::planner::Plan;
+use crate::planner::{Plan, Tier};
 
 /// All objects of an application by its plan. Without credentials the Secrets are left out.
 #[must_use]
@@ -16,6 +17,8 @@ pub fn build(app: &ValidApp, plan: &Plan, environment: &Environment, credentials
     bindings::build(&context, &mut set);
     database::build(&context, &mut set);
     pool::build(&context, &mut set);
+    redis::build(&context, Tier::Cache, &mut set);
+    redis::build(&context, Tier::Sessions, &mut set);
     queue::build(&context, &mut set);
     migrations::build(&context, &mut set);
     web::build(&context, &mut set);

@@ -65,6 +65,7 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
         protocol: "amqp",
         member_ports: &[5672],
         config: queue_config::router(context, settings, slots),
+        env: Vec::new(),
         replicas: settings.router_replicas,
         size: settings.router,
     };

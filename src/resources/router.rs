@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, PodSpec, PodTemplateSpec, Service, ServicePort,
-    ServiceSpec, Volume,
+    ConfigMap, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, PodSpec, PodTemplateSpec, Service,
+    ServicePort, ServiceSpec, Volume,
 };
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -35,6 +35,8 @@ pub struct Router<'a> {
     pub member_ports: &'a [u16],
     /// `haproxy.cfg`.
     pub config: String,
+    /// Environment, for what the configuration may not hold.
+    pub env: Vec<EnvVar>,
     /// Pods.
     pub replicas: u32,
     /// Size of a pod.
@@ -132,6 +134,7 @@ impl Router<'_> {
             name: "router".to_owned(),
             image: Some(context.environment.images.haproxy.clone()),
             image_pull_policy: Some("IfNotPresent".to_owned()),
+            env: (!self.env.is_empty()).then(|| self.env.clone()),
             ports: Some(vec![port(self.protocol, i32::from(self.port)), port("health", 8405)]),
             resources: Some(pod::resources(context, &self.size)),
             security_context: Some(pod::engine_container_security()),

@@ -1,0 +1,37 @@
+#!/bin/bash
+# Members of a cache or of a session store and their router as real processes: the images with what the operator renders, each pod in a
+# network namespace of its own, Services by address translation. Faults are made, every acknowledged write is looked for, gaps are timed.
+# Needs root, buildah, iptables, Python with its YAML module, the built images redis and haproxy, and `scaledapp` (OPERATOR_BINARY).
+#   images/test/redis.sh [CASE...]
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$(dirname "$here")")
+export STORAGE_DRIVER=${STORAGE_DRIVER:-overlay}
+binary=${OPERATOR_BINARY:-${CARGO_TARGET_DIR:-$root/target}/debug/scaledapp}
+work=$(mktemp -d)
+chmod 0755 "$work"
+containers=()
+cleanup() {
+  [ ${#containers[@]} -eq 0 ] || buildah rm "${containers[@]}" >/dev/null
+  rm -rf --one-file-system "$work"
+}
+trap cleanup EXIT
+from() {
+  local container
+  container=$(buildah from --pull-never "$(sed -n "s/^$1: //p" "$root/build/images.yaml")")
+  containers+=("$container")
+  mounted=$(buildah mount "$container")
+}
+for members in 1 3; do   # the same application at two sizes
+  sed "s/^spec:/spec:/; s/cache: {}/cache: {pin: {members: $members}}/; s/sessions: {ttl: 1h}/sessions: {ttl: 1h, pin: {members: $members}}/" \
+    "$root/images/testdata/memory.yaml" >"$work/app-$members.yaml"
+  "$binary" render -f "$work/app-$members.yaml" --secrets-out "$work/secrets-$members.yaml" >"$work/world-$members.yaml"
+done
+from redis; redis=$mounted
+from haproxy; haproxy=$mounted
+unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '
+  set -euo pipefail
+  mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns; mount -t tmpfs tmpfs /run/netns; }
+  ip link set lo up
+  exec python3 -u "$1/redis.py" "${@:2}"
+' redis "$here" "$redis" "$haproxy" "$work" "$@"
