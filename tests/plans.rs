@@ -12,7 +12,7 @@ use scaledapp::report::plan_table;
 
 #[test]
 fn samples_are_planned_as_recorded() {
-    for name in ["hello", "shop", "large"] {
+    for name in ["hello", "shop", "large", "ladder"] {
         let plan = planned(&sample(name));
         golden(&format!("plans/{name}.txt"), &plain(&plan_table(&plan, &[])));
         golden(&format!("plans/{name}.json"), &(serde_json::to_string_pretty(&plan).unwrap() + "\n"));
@@ -196,7 +196,7 @@ fn up_and_down_the_ladder_keeps_the_database() {
 
 #[test]
 fn the_same_input_is_an_empty_diff() {
-    for name in ["hello", "shop", "large"] {
+    for name in ["hello", "shop", "large", "ladder"] {
         let app = sample(name);
         let first = planned(&app);
         let record = recorded(&app, &first, None);

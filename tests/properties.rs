@@ -26,17 +26,42 @@ fn spec() -> impl Strategy<Value = (String, f64)> {
         0..100_000_u32,
     );
     let parts = (1..=3_usize, any::<bool>(), any::<bool>(), any::<bool>(), prop::option::of(1..=3_u32));
-    (targets, profile, parts).prop_map(|((users, p99, availability, growth, months), (preset, reads, statics, queries, bytes), (services, paths, database, round_robin, pin))| {
+    let cached = (
+        prop::option::of((1..=99_u32, 0.0..9.0_f64, prop::sample::select(vec!["Even", "Web", "Skewed"]))),
+        0..=100_u32,
+        0.0..40.0_f64,
+        prop::option::of((1..=3600_u32, 0..=86_400_u32)),
+    );
+    let work = (
+        prop::option::of(1..=500_u32),
+        prop::option::of((0..=200_u32, 1..=600_000_u32, 1.01..100.0_f64, any::<bool>())),
+    );
+    (targets, profile, parts, cached, work).prop_map(|((users, p99, availability, growth, months), (preset, reads, statics, queries, bytes), (services, paths, database, round_robin, pin), (cache, cacheable, cache_reads, proxy), (sessions, worker))| {
         let users_count = 10_f64.powf(users).ceil();
         let mut text = format!(
             "targets: {{dailyActiveUsers: {users_count}, latency: {{p99: {p99}ms}}, availabilityPercent: '{availability}', growth: {{percentPerMonth: {growth}, horizonMonths: {months}}}}}\n\
-             profile: {{preset: {preset}, readPercent: {reads}, staticPercent: {statics}, queriesPerRequest: '{queries:.2}', bytesWrittenPerUserPerDay: '{bytes}'}}\nservices:\n"
+             profile: {{preset: {preset}, readPercent: {reads}, staticPercent: {statics}, queriesPerRequest: '{queries:.2}', bytesWrittenPerUserPerDay: '{bytes}', cacheablePercent: {cacheable}, cacheReadsPerRequest: '{cache_reads:.1}'}}\nservices:\n"
         );
         for index in 0..services {
             let _ = writeln!(text, "- {{name: s{index}, image: a{}{}}}", if paths { format!(", paths: [/{index}]") } else { String::new() }, pin.map(|min| format!(", pin: {{minReplicas: {min}}}")).unwrap_or_default());
         }
         if database {
             text.push_str("database: {}\n");
+        }
+        if let Some((hit, items, popularity)) = cache {
+            let items = 10_f64.powf(items) as u64;
+            let _ = writeln!(text, "cache: {{hitPercentTarget: {hit}, itemCount: {items}, popularity: {popularity}}}");
+        }
+        if let Some(hours) = sessions {
+            let _ = writeln!(text, "sessions: {{ttl: {hours}h}}");
+        }
+        if let Some((jobs, time, factor, autoscaled)) = worker {
+            let delay = (f64::from(time) * factor).ceil() as u64;
+            let varies = if autoscaled { ", autoscaling: Cpu" } else { "" };
+            let _ = writeln!(text, "queue: {{queues: [{{name: q}}]}}\nworkers: [{{name: w, image: a, queue: q, jobsPerThousandRequests: {jobs}, timePerJob: {}s{}ms, maxDelay: {}s{}ms{varies}}}]", time / 1000, time % 1000, delay / 1000 + 1, delay % 1000);
+        }
+        if let Some((ttl, stale)) = proxy.filter(|_| paths || services == 1) {
+            let _ = writeln!(text, "proxy: {{ttl: {ttl}s, staleIfErrorFor: {stale}s}}");
         }
         if paths && round_robin {
             text.push_str("ingress: {loadBalancing: RoundRobin}\n");
@@ -97,7 +122,8 @@ proptest! {
         let rungs = |plan: &Plan| plan.ladder.iter().map(|rung| rung.on).collect::<Vec<_>>();
         prop_assume!(rungs(&low) == rungs(&high) && low.tiers.len() == high.tiers.len());
         for (a, b) in low.tiers.iter().zip(&high.tiers) {
-            if a.tier == Tier::Database && a.replicas != b.replicas {
+            let members = [Tier::Database, Tier::Queue, Tier::Proxy].contains(&a.tier);
+            if members && a.replicas != b.replicas {
                 continue;
             }
             prop_assert!(a.requirement.cpu_millicores <= b.requirement.cpu_millicores, "{} {}", a.tier, text);

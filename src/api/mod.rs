@@ -101,7 +101,7 @@ pub struct ScaledAppSpec {
     pub services: Vec<Service>,
     /// Containers that do jobs in the background, scaled apart from the services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub workers: Option<Vec<Worker>>,
     /// Jobs that run in order, once for each distinct image and arguments, before a new version rolls out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

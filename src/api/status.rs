@@ -132,7 +132,7 @@ pub enum Trigger {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct TierStatus {
-    /// Edge, Web, Pool or Database.
+    /// Edge, Proxy, Web, Worker, Pool, Database, Cache, Sessions or Queue.
     pub tier: String,
     /// The service's name, or the tier's in small letters.
     pub name: String,

@@ -152,13 +152,27 @@ fn longest_job(users: &[&TierPlan]) -> u64 {
 /// What the owner should know of the queue.
 pub fn check(ctx: &Context<'_>, queue: &ValidQueue, tier: &TierPlan, findings: &mut Vec<Finding>) {
     let staffed = busy(ctx, tier.replicas.max) / ctx.catalogue.queue_share.value;
+    let memory = needs(ctx, queue, tier.replicas.max).fresh.memory;
+    if memory > ctx.largest.memory {
+        findings.push(Finding::new(
+            Severity::Error,
+            FindingKind::PodAboveLargestNode,
+            "spec.queue.queues",
+            format!(
+                "With {} messages waiting in full queues a member needs {} of memory, and the largest pod has {}: lower maxLength, or offer larger nodes (environment.largestPod).",
+                figure(waiting(queue)),
+                size_text(memory),
+                size_text(ctx.largest.memory)
+            ),
+        ));
+    }
     if staffed > ctx.largest.cpu.cores() {
         findings.push(Finding::new(
             Severity::Error,
             FindingKind::PodAboveLargestNode,
             "spec.workers",
             format!(
-                "{} messages a second need {} cores on each of {} members of the queue, and the largest pod has {}: make fewer and larger jobs (jobsPerThousandRequests), or offer larger nodes (environment.largestPod).",
+                "{} messages a second need {} cores on every member of the queue ({}), and the largest pod has {}: make fewer and larger jobs (jobsPerThousandRequests), or offer larger nodes (environment.largestPod).",
                 figure(messages(ctx)),
                 figure(staffed),
                 tier.replicas.max,

@@ -46,6 +46,20 @@ pub fn store<'a>(ctx: &Context<'_>, sessions: &'a ValidSessions) -> Store<'a> {
 pub fn check(ctx: &Context<'_>, sessions: &ValidSessions, findings: &mut Vec<Finding>) {
     let store = store(ctx, sessions);
     let needed = store.needs(ctx).memory;
+    let most = redis::room(ctx.catalogue, ctx.largest);
+    if sessions.pin.memory.is_none() && store.memory > most {
+        findings.push(Finding::new(
+            Severity::Error,
+            FindingKind::PodAboveLargestNode,
+            "spec.sessions.ttl",
+            format!(
+                "{:.0} sessions live at a time and need {} of memory in one server, and the largest pod has {}: shorten spec.sessions.ttl, take store Database, or offer larger nodes (environment.largestPod).",
+                store.items,
+                size_text(store.memory),
+                size_text(most)
+            ),
+        ));
+    }
     if let Some(memory) = sessions.pin.memory.filter(|memory| needed > memory.0 as f64) {
         findings.push(Finding::new(
             Severity::Warning,

@@ -62,7 +62,7 @@ fn is_queue_name(text: &str) -> bool {
 /// The workers.
 pub(super) fn workers(check: &mut Checker, spec: &ScaledAppSpec) -> Vec<ValidWorker> {
     let declared = spec.workers.as_deref().unwrap_or_default();
-    check.length("spec.workers", declared.len(), 16);
+    check.length("spec.workers", declared.len(), 8);
     check.distinct("spec.workers", declared.iter().map(|worker| worker.name.as_str()));
     declared.iter().enumerate().map(|(index, w)| worker(check, spec, &format!("spec.workers[{index}]"), w)).collect()
 }
