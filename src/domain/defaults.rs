@@ -259,6 +259,7 @@ pub fn table() -> Vec<DefaultLine> {
         choice("spec.migrations[].image", "the first service's", "migrations usually ship with the application"),
         choice("spec.migrations[].timeout", "10m", "judgement"),
         choice("spec.ingress.loadBalancing", "LeastRequests", "pods then wait as one queue, which needs fewer of them"),
+        choice("spec.ingress.rateLimit.burst", "twice requestsPerSecond", "a page asks for its files at once"),
         choice("spec.network.egress", "Open", "what an application calls is its own affair"),
         choice("spec.database.version", "17", "the one there is"),
         choice("spec.database.durability", "Synchronous", "no acknowledged write is lost in a failover"),

@@ -15,7 +15,7 @@ use super::plan::{
 };
 use super::recorded::RecordedPlan;
 use super::web::{self, Shape, WebNeed};
-use super::{changes, edge, engine_settings, findings, kept, lints, pool, proxy, worker};
+use super::{cache, changes, edge, engine_settings, findings, kept, lints, pool, proxy, worker};
 use crate::api::{ChangeClass, ChangePolicy, LoadBalancing, ProposedChange, SessionStore};
 use crate::domain::quantity::GIB;
 use crate::domain::{Bytes, Environment, Millicores, ValidApp};
@@ -81,9 +81,10 @@ fn assemble(
 ) -> Assembled {
     let (cpu, memory) = environment.largest_pod.size().unwrap_or((Millicores(16_000), Bytes::gib(64)));
     let largest = Size { cpu, memory, storage: Bytes(0) };
-    let demands = demand::demands(app, catalogue, largest);
+    let cached = app.cache.as_ref().map(|declared| cache::fit(catalogue, declared, largest));
+    let demands = demand::demands(app, catalogue, cached);
     let objective = Objective::new(catalogue, app.targets.availability.value, chain(app));
-    let ctx = Context { app, catalogue, environment, demands: &demands, objective, largest };
+    let ctx = Context { app, catalogue, environment, demands: &demands, objective, largest, cached };
     let mut findings = Vec::new();
     findings::promises(&ctx, &mut findings);
     let web = Web::plan(&ctx, &mut findings);

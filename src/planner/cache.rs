@@ -12,7 +12,7 @@ use super::plan::{FindingKind, Severity, Size, Tier, TierPlan};
 use super::redis::{self, Store};
 use crate::api::{EvictionPolicy, Popularity};
 use crate::domain::quantity::GIB;
-use crate::domain::{Bytes, ValidApp, ValidCache};
+use crate::domain::{Bytes, ValidCache};
 
 /// What a cache holds, and what it then answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,16 +56,9 @@ pub fn fit(catalogue: &Catalogue, cache: &ValidCache, largest: Size) -> Fit {
     Fit { items, each, memory, hit }
 }
 
-/// Share of cacheable reads that the cache of an application answers; none without one.
-#[must_use]
-pub fn hit_ratio(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> f64 {
-    app.cache.as_ref().map_or(0.0, |cache| fit(catalogue, cache, largest).hit)
-}
-
 /// The cache, ready to be packed.
 #[must_use]
-pub fn store<'a>(ctx: &Context<'_>, cache: &'a ValidCache) -> Store<'a> {
-    let fit = fit(ctx.catalogue, cache, ctx.largest);
+pub fn store<'a>(ctx: &Context<'_>, cache: &'a ValidCache, fit: Fit) -> Store<'a> {
     Store {
         tier: Tier::Cache,
         pin: &cache.pin,
@@ -89,11 +82,11 @@ pub fn store<'a>(ctx: &Context<'_>, cache: &'a ValidCache) -> Store<'a> {
 pub fn check(
     ctx: &Context<'_>,
     cache: &ValidCache,
+    fit: Fit,
     tier: &TierPlan,
     data: Option<(&DatabaseNeed, &TierPlan)>,
     findings: &mut Vec<Finding>,
 ) {
-    let fit = fit(ctx.catalogue, cache, ctx.largest);
     misses_target(ctx, cache, &fit, findings);
     let (_, staffed) = redis::cores(ctx.catalogue, ctx.demands.horizon.cache_reads * (2.0 - fit.hit));
     if staffed > ctx.largest.cpu.cores().min(8.0) {

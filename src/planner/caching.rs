@@ -1,13 +1,13 @@
 //! How much a cache answers: Che's approximation for a bounded memory, and renewal theory for a
 //! time to live. Sources: Che, Tung and Wang 2002 as in arXiv 1202.3974; Zipf's law by Breslau 1999.
 //!
-//! Ranks are grouped, exactly at first and then in steps of 2 %, so that any number of items takes
+//! Ranks are grouped, exactly at first and then in steps of 3 %, so that any number of items takes
 //! the same time. Knows no tier and no size.
 
 /// Ranks that are counted one by one.
-const EXACT: u64 = 1000;
+const EXACT: u64 = 200;
 /// Ratio of the bounds of a later group.
-const STEP: f64 = 1.02;
+const STEP: f64 = 1.03;
 
 /// Items by popularity: how many have which share of the requests.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,7 +100,7 @@ fn bisect(holds: impl Fn(f64) -> bool) -> f64 {
         low = high;
         high *= 2.0;
     }
-    for _ in 0..60 {
+    for _ in 0..50 {
         let middle = f64::midpoint(low, high);
         if holds(middle) { high = middle } else { low = middle }
     }

@@ -2,9 +2,10 @@
 //!
 //! Knows targets and profile only; no tier, size or limit.
 
+use super::cache::Fit;
 use super::model::Catalogue;
-use super::plan::{DemandFigures, Size};
-use super::{cache, proxy};
+use super::plan::DemandFigures;
+use super::proxy;
 use crate::domain::{ValidApp, ValidLoad, ValidWorker, defaults};
 
 /// Days of a mean month.
@@ -58,8 +59,8 @@ pub struct Demands {
 
 /// Demand of a validated application.
 #[must_use]
-pub fn demands(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> Demands {
-    let hit = cache::hit_ratio(app, catalogue, largest);
+pub fn demands(app: &ValidApp, catalogue: &Catalogue, cached: Option<Fit>) -> Demands {
+    let hit = cached.map_or(0.0, |fit| fit.hit);
     let at = |months| at(app, catalogue, hit, months);
     Demands { now: at(0), soon: at(STATEFUL_MONTHS), horizon: at(app.targets.growth.horizon_months.value) }
 }
@@ -83,7 +84,8 @@ fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Dem
     let queries = computed * profile.queries_per_request.value;
     let cache_reads = computed * profile.cache_reads_per_request.value;
     let jobs = |of: fn(&ValidWorker) -> bool| {
-        app.workers.iter().filter(|worker| of(worker)).map(|worker| peak * worker.jobs_per_request.value).sum()
+        let each = app.workers.iter().filter(|worker| of(worker)).map(|worker| peak * worker.jobs_per_request.value);
+        each.fold(0.0, |sum, jobs| sum + jobs)
     };
     let always = queries * profile.read_share.value;
     Demand {

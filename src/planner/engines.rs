@@ -31,9 +31,9 @@ pub(super) struct Around<'a> {
 impl Engines {
     pub fn plan(ctx: &Context<'_>, around: &Around<'_>, found: &mut Vec<Finding>) -> Self {
         let mut engines = Self { tiers: Vec::new(), waiting: Vec::new() };
-        if let Some(declared) = &ctx.app.cache {
-            let tier = engines.store(ctx, &cache::store(ctx, declared), around, found);
-            cache::check(ctx, declared, &tier, around.data, found);
+        if let (Some(declared), Some(fit)) = (&ctx.app.cache, ctx.cached) {
+            let tier = engines.store(ctx, &cache::store(ctx, declared, fit), around, found);
+            cache::check(ctx, declared, fit, &tier, around.data, found);
             engines.tiers.push(tier);
         }
         if let Some(declared) = ctx.app.sessions.as_ref().filter(|s| s.store == SessionStore::Memory) {

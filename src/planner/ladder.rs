@@ -4,7 +4,6 @@
 
 use strum::IntoEnumIterator;
 
-use super::cache;
 use super::database::{self, DatabaseNeed, Members};
 use super::packing::{Context, figure};
 use super::plan::{LadderRung, Rung, TierPlan};
@@ -206,7 +205,7 @@ fn members(ctx: &Context<'_>, tier: &TierPlan, trigger: Trigger) -> String {
 fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     let rung = Rung::Cache;
     let asked = ctx.demands.soon.cache_reads;
-    let (Some(tier), Some(declared_cache)) = (climb.cache, &ctx.app.cache) else {
+    let (Some(tier), Some(cache), Some(fit)) = (climb.cache, &ctx.app.cache, ctx.cached) else {
         return off(
             rung,
             if asked > 0.0 && climb.database.is_some() {
@@ -219,7 +218,6 @@ fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
             },
         );
     };
-    let fit = cache::fit(ctx.catalogue, declared_cache, ctx.largest);
     let spared = asked * fit.hit;
     // Without it, would the database leave the size that one member may have?
     let needed = climb.database.is_some_and(|(need, members)| {
@@ -227,7 +225,7 @@ fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
         let limit = ctx.catalogue.utilisation_ceiling.value * database::room(ctx).cpu.cores();
         database::staffed(ctx, database::busy(ctx, &cold, members.count)) > limit
     });
-    let trigger = declared(ctx, tier, declared_cache.pin.members.is_some(), needed);
+    let trigger = declared(ctx, tier, cache.pin.members.is_some(), needed);
     let database = if needed { ", more than the largest database member bears" } else { "" };
     on(
         rung,

@@ -1,6 +1,7 @@
 //! What all tiers share on the way from a requirement to pods: the context and the packing.
 
 use super::availability::Objective;
+use super::cache::Fit;
 use super::demand::{Demands, round};
 use super::model::Catalogue;
 use super::plan::{Bottleneck, Reason, Replicas, Requirement, Roles, Size, Tier, TierPlan, TierSettings};
@@ -21,6 +22,8 @@ pub struct Context<'a> {
     pub objective: Objective,
     /// Largest pod that a node can hold.
     pub largest: Size,
+    /// What the cache holds and answers, where there is one.
+    pub cached: Option<Fit>,
 }
 
 /// The third layer: pods, sizes, bounds and settings of one tier.
