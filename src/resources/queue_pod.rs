@@ -19,11 +19,11 @@ const GRACE_SECONDS: i64 = 90;
 
 /// Alive means: the virtual machine takes connections of other members, and a listener for clients that is there
 /// answers. It may be absent: while the member starts, and where it pauses because it sees no majority.
-const ALIVE: &str = r#"exec 3<>/dev/tcp/127.0.0.1/25672 || exit 1
+const ALIVE: &str = r"exec 3<>/dev/tcp/127.0.0.1/25672 || exit 1
 exec 3>&-
 exec 3<>/dev/tcp/127.0.0.1/5672 || exit 0
 printf 'AMQP\0\0\011\001' >&3
-read -r -t 8 -N 1 -u 3 answer"#;
+read -r -t 8 -N 1 -u 3 answer";
 
 /// The template of the members' pods.
 pub(super) fn template(context: &Context<'_>, tier: &TierPlan, config_hash: String) -> PodTemplateSpec {

@@ -89,7 +89,7 @@ pub fn health(state: &QueueState, declared: &[Declared], members: usize) -> Heal
         lacks.extend(lack.map(|lack| format!("queue {} {lack}", wanted.name)));
     }
     lacks.extend(state.alarms.as_ref().map(|alarms| format!("publishers wait: {alarms}")));
-    Health { serves, lack: joined(lacks), left: left(state, declared) }
+    Health { serves, lack: joined(&lacks), left: left(state, declared) }
 }
 
 /// Queues that once were declared: they have a policy of ours, and nobody wants it any more.
@@ -104,10 +104,10 @@ fn left(state: &QueueState, declared: &[Declared]) -> Option<String> {
         let messages = state.queues.get(name).map_or(0, |queue| queue.messages);
         format!("queue {name} is no longer declared and stays, with {messages} messages")
     });
-    joined(texts.collect())
+    joined(&texts.collect::<Vec<_>>())
 }
 
-fn joined(texts: Vec<String>) -> Option<String> {
+fn joined(texts: &[String]) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join("; "))
 }
 

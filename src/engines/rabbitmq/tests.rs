@@ -48,7 +48,7 @@ fn a_changed_limit_changes_the_policy_alone() {
     let state = state(&[("video", queue(3, 0))]);
     let wanted = Declared { name: "video".into(), policy: json!({"max-length": 20}) };
     assert_eq!(
-        changes(&state, &[wanted.clone()]),
+        changes(&state, std::slice::from_ref(&wanted)),
         [Change::Policy { name: "video".into(), body: wanted.policy_body() }]
     );
 }
