@@ -155,6 +155,9 @@ fn count_members(app: &mut ValidApp, observed: &Observed, previous: Option<&Reco
     if let Some(queue) = &mut app.queue {
         queue.pinned_members = held(Tier::Queue, queue.pinned_members);
     }
+    if let Some(cache) = &mut app.cache {
+        cache.pin.members = held(Tier::Cache, cache.pin.members);
+    }
     if let Some(sessions) = &mut app.sessions {
         sessions.pin.members = held(Tier::Sessions, sessions.pin.members);
     }
