@@ -64,8 +64,9 @@ lock() {
 # Where a member is asked; the own one without the way through its Service.
 host() { if [ "$1" = "$ordinal" ]; then echo 127.0.0.1; else echo "${addresses[$1]}"; fi; }
 
-# One line: whom the member's Sentinel names (an ordinal, `none`, or `-` when it does not answer), the role of its Redis (`-` when it
-# does not answer), whether that has keys, and the port it announces (0: it runs without Sentinels).
+# One line: whom the member's Sentinel names (an ordinal, `none`, or `-` when it does not answer), the role of its Redis (`fresh` is a
+# replica that has not followed anybody since it started, `-` one that does not answer), whether that has keys, and the port it announces
+# (0: it runs without Sentinels).
 view() {
   local host answer info names=- role=- keys=empty announces=-
   host=$(host "$1")
@@ -75,6 +76,7 @@ view() {
   fi
   if info=$(ask "$host" 6379 INFO replication keyspace); then
     [[ $info =~ role:([a-z]+) ]] && role=${BASH_REMATCH[1]}
+    [[ $info != *slave_repl_offset:0* ]] || role=fresh
     [[ $info == *keys=* ]] && keys=full
     announces=$(ask "$host" 6379 CONFIG GET replica-announce-port) && announces=${announces##*$'\n'}
   fi
