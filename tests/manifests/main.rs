@@ -40,7 +40,7 @@ fn printed(name: &str) -> String {
 
 #[test]
 fn manifests_are_the_golden_ones_and_the_same_each_time() {
-    for name in ["hello", "shop", "large"] {
+    for name in ["hello", "shop", "large", "ladder"] {
         let manifests = printed(name);
         assert_eq!(manifests, printed(name));
         let path = root().join(format!("tests/golden/manifests/{name}.yaml"));

@@ -95,7 +95,7 @@ pub fn queue(availability: &str) -> Sample {
 }
 
 pub fn all() -> Vec<Sample> {
-    let mut samples: Vec<Sample> = ["hello", "shop", "large"].iter().map(|name| sample(&file(name))).collect();
+    let mut samples: Vec<Sample> = ["hello", "shop", "large", "ladder"].iter().map(|name| sample(&file(name))).collect();
     samples.extend([longest(), queue("99"), queue("99.95")]);
     samples
 }
@@ -135,6 +135,9 @@ spec:
   ingress: {hosts: ["*.example.com", www.example.com], tls: [{hosts: ["*.example.com"], secretName: tls}]}
   network: {egress: Declared, ingressFrom: [{namespace: ingress}], metricsFrom: [{namespace: monitoring}]}
   database: {}
+  cache: {}
+  sessions: {}
+  proxy: {}
   queue: {queues: [{name: video.high-quality, deliveryLimit: 3}, {name: mail, maxLength: 50, deadLetter: false}]}
   workers:
   - {name: video-of-20-charsxxx, image: "registry.example/back:1", args: [work], queue: video.high-quality, timePerJob: 12s}
