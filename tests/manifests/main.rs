@@ -3,6 +3,7 @@
 mod pod_security;
 mod queue;
 mod samples;
+mod sizes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;

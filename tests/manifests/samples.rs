@@ -13,6 +13,7 @@ use serde_json::Value;
 /// One application with its objects.
 pub struct Sample {
     pub name: String,
+    pub plan: Plan,
     pub credentials: Credentials,
     pub objects: Vec<Value>,
     pub without_credentials: Vec<Value>,
@@ -78,6 +79,7 @@ fn sample(text: &str) -> Sample {
     };
     Sample {
         name: app.name.to_string(),
+        plan: plan.clone(),
         objects: objects(Some(&credentials)),
         without_credentials: objects(None),
         credentials,
@@ -95,7 +97,8 @@ pub fn queue(availability: &str) -> Sample {
 }
 
 pub fn all() -> Vec<Sample> {
-    let mut samples: Vec<Sample> = ["hello", "shop", "large", "ladder"].iter().map(|name| sample(&file(name))).collect();
+    let mut samples: Vec<Sample> =
+        ["hello", "shop", "large", "ladder"].iter().map(|name| sample(&file(name))).collect();
     samples.extend([longest(), queue("99"), queue("99.95")]);
     samples
 }
