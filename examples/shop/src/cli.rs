@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{MigrateConfig, ServeConfig};
 use crate::load::LoadArgs;
 use crate::load::verify::VerifyArgs;
-use crate::{db, load, telemetry, web};
+use crate::{db, load, queue, telemetry, web};
 
 /// The sample application of the ScaledApp operator.
 #[derive(Debug, Parser)]
@@ -26,12 +26,22 @@ pub struct Cli {
 pub enum Command {
     /// Serve pages and the API on PORT, with DATABASE_URL for writes and DATABASE_READ_URL for reads
     Serve,
+    /// Do the jobs of a queue at AMQP_URL until SIGTERM; what is under way then is finished or returned
+    #[command(subcommand)]
+    Worker(Work),
     /// Bring the schema up to date through DATABASE_DIRECT_URL
     Migrate,
     /// Put a running shop under load on a fixed schedule and record every acknowledged order
     Load(LoadArgs),
     /// Check that every recorded order is still there; exits 1 when any is missing
     Verify(VerifyArgs),
+}
+
+/// What a worker does.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Work {
+    /// Make the thumbnails of uploaded pictures
+    Thumbnails,
 }
 
 /// Runs one command to its end.
@@ -43,6 +53,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve => {
             telemetry::init();
             web::serve(ServeConfig::from_env()?).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Worker(Work::Thumbnails) => {
+            telemetry::init();
+            queue::worker::run(ServeConfig::from_env()?).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Migrate => {

@@ -36,6 +36,11 @@ struct PoolState {
     state: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
 /// All metrics of one process.
 pub struct Metrics {
     registry: Registry,
@@ -44,6 +49,11 @@ pub struct Metrics {
     retries: Family<Retry, Counter>,
     unknown: Counter,
     pools: Family<PoolState, Gauge<u64, AtomicU64>>,
+    cache: Family<Outcome, Counter>,
+    logins: Family<Outcome, Counter>,
+    uploads: Family<Outcome, Counter>,
+    jobs: Family<Outcome, Counter>,
+    job_duration: Histogram,
 }
 
 impl Default for Metrics {
@@ -73,7 +83,18 @@ impl Default for Metrics {
             "Connections of each pool, and requests waiting for one",
             pools.clone(),
         );
-        Self { registry, requests, duration, retries, unknown, pools }
+        let outcomes = |registry: &mut Registry, name: &str, help: &str| {
+            let family = Family::<Outcome, Counter>::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        let cache = outcomes(&mut registry, "cache_reads", "Reads of pages' data, by where they were answered");
+        let logins = outcomes(&mut registry, "logins", "Log-ins, by how they ended");
+        let uploads = outcomes(&mut registry, "uploads", "Uploads of pictures, by how they ended");
+        let jobs = outcomes(&mut registry, "jobs", "Jobs that a worker took, by how they ended");
+        let job_duration = buckets();
+        registry.register_with_unit("job_duration", "Time of one job", Unit::Seconds, job_duration.clone());
+        Self { registry, requests, duration, retries, unknown, pools, cache, logins, uploads, jobs, job_duration }
     }
 }
 
@@ -92,6 +113,27 @@ impl Metrics {
     /// One order ended as unknown.
     pub fn unknown_outcome(&self) {
         self.unknown.inc();
+    }
+
+    /// Data of a page was read.
+    pub fn cache_read(&self, outcome: &'static str) {
+        self.cache.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// A log-in ended.
+    pub fn login(&self, outcome: &'static str) {
+        self.logins.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// An upload ended.
+    pub fn upload(&self, outcome: &'static str) {
+        self.uploads.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// A job ended.
+    pub fn job(&self, outcome: &'static str, took: Duration) {
+        self.jobs.get_or_create(&Outcome { outcome }).inc();
+        self.job_duration.observe(took.as_secs_f64());
     }
 
     /// Takes the present state of a pool.

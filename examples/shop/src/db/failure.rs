@@ -10,6 +10,12 @@ pub enum Failure {
     /// A step took longer than its limit; the step is named.
     #[error("time-out: {0}")]
     TimedOut(&'static str),
+    /// There is none: `DATABASE_URL` is not set.
+    #[error("this shop has no database")]
+    NotDeclared,
+    /// A value could not be written as JSON or read from it.
+    #[error("unreadable: {0}")]
+    Shape(serde_json::Error),
     /// The pool is shut.
     #[error("the connection pool is closed")]
     PoolClosed,
@@ -27,6 +33,8 @@ impl Failure {
     pub fn reason(&self) -> String {
         match self {
             Self::TimedOut(step) => format!("timeout_{step}"),
+            Self::NotDeclared => "not_declared".to_owned(),
+            Self::Shape(_) => "shape".to_owned(),
             Self::PoolClosed => "pool_closed".to_owned(),
             Self::CommitWarned => "commit_warned".to_owned(),
             Self::Database(error) => {
@@ -40,7 +48,7 @@ impl Failure {
     pub fn passes(&self) -> bool {
         match self {
             Self::TimedOut(_) => true,
-            Self::PoolClosed | Self::CommitWarned => false,
+            Self::NotDeclared | Self::Shape(_) | Self::PoolClosed | Self::CommitWarned => false,
             Self::Database(error) => match error.as_db_error() {
                 Some(refusal) => code_passes(refusal.code(), refusal.message()),
                 // Without the server's word: a connection that failed passes, a value that does not fit its column never will.

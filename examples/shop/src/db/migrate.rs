@@ -17,9 +17,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { version: 1, name: "schema", sql: include_str!("../../migrations/0001_schema.sql") },
     Migration { version: 2, name: "products", sql: include_str!("../../migrations/0002_products.sql") },
+    Migration { version: 3, name: "tiers", sql: include_str!("../../migrations/0003_tiers.sql") },
 ];
 
 /// Any constant does, as long as every version of the shop uses the same one.

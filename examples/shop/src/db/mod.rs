@@ -3,13 +3,17 @@
 //! It must never send a cancel request and never lower `synchronous_commit`: both can turn an acknowledged order into a lost one.
 
 pub mod connection;
+pub mod customers;
 pub mod failure;
 pub mod migrate;
 pub mod orders;
+pub mod pictures;
 pub mod reads;
 pub mod retry;
+pub mod shelf;
+pub mod write;
 
-use crate::config::ServeConfig;
+use crate::config::{DatabaseConfig, Limits};
 use connection::Pool;
 
 /// The two addresses of one database.
@@ -26,16 +30,16 @@ impl Databases {
     ///
     /// # Errors
     /// A pool size that the pool refuses.
-    pub fn new(config: &ServeConfig) -> Result<Self, deadpool::managed::BuildError> {
+    pub fn new(config: &DatabaseConfig, limits: Limits, size: usize) -> Result<Self, deadpool::managed::BuildError> {
         Ok(Self {
-            write: connection::pool(config.write.clone(), config.limits, config.pool_size)?,
-            read: connection::pool(config.read.clone(), config.limits, config.pool_size)?,
+            write: connection::pool(config.write.clone(), limits, size)?,
+            read: connection::pool(config.read.clone(), limits, size)?,
         })
     }
 }
 
 /// The server that answered a statement, as seen from inside that statement.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct Node {
     /// Address of the server; `local` over a Unix socket.
     pub address: String,

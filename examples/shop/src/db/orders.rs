@@ -29,6 +29,8 @@ pub struct NewOrder {
     pub quantity: i32,
     /// The pod that takes the order.
     pub pod: String,
+    /// Who orders, if that is known.
+    pub customer: Option<i64>,
 }
 
 /// An acknowledged order.
@@ -61,12 +63,13 @@ pub enum OrderError {
     NoSuchProduct,
 }
 
-const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = '2500ms'; \
+/// Opens a transaction whose statements and locks the server bounds as well.
+pub(super) const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = '2500ms'; \
      SET LOCAL lock_timeout = '2500ms'; SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
 const INSERT: &str = "\
-    INSERT INTO orders AS o (key, product_id, quantity, total_cents, pod) \
-    SELECT $1, p.id, $3::integer, p.price_cents * $3::integer, $4 FROM products p WHERE p.id = $2 \
+    INSERT INTO orders AS o (key, product_id, quantity, total_cents, pod, customer_id) \
+    SELECT $1, p.id, $3::integer, p.price_cents * $3::integer, $4, $5::bigint FROM products p WHERE p.id = $2 \
     ON CONFLICT (key) DO UPDATE SET attempts = o.attempts + 1 \
     RETURNING id, product_id, quantity, attempts, \
       coalesce(host(inet_server_addr()), 'local') AS node, current_setting('cluster_name') AS cluster";
@@ -120,7 +123,8 @@ async fn try_once(
     // Prepared before BEGIN, so that the transaction is three round trips and holds no row meanwhile.
     let insert = session.prepared(INSERT).await?;
     session.execute_batch(BEGIN).await?;
-    let rows = session.run(&insert, &[&order.key, &order.product, &order.quantity, &order.pod]).await?;
+    let rows =
+        session.run(&insert, &[&order.key, &order.product, &order.quantity, &order.pod, &order.customer]).await?;
     let taken =
         |row: &Row| row.get::<_, i64>("product_id") != order.product || row.get::<_, i32>("quantity") != order.quantity;
     let row = match rows.first() {

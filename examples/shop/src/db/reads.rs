@@ -26,7 +26,8 @@ pub struct Answer<T> {
 }
 
 /// A product of the catalogue.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Product {
     /// Its number.
     pub id: i64,
@@ -88,7 +89,9 @@ const PRODUCTS: &str = with_node!(
 );
 const LATEST: &str = orders!("ORDER BY o.id DESC LIMIT $1) r ON true ORDER BY r.id DESC");
 const AFTER: &str = orders!("WHERE o.id > $1 ORDER BY o.id LIMIT $2) r ON true ORDER BY r.id");
+const OF_CUSTOMER: &str = orders!("WHERE o.customer_id = $1 ORDER BY o.id DESC LIMIT 20) r ON true ORDER BY r.id DESC");
 const COUNT: &str = with_node!("(SELECT count(*) AS id FROM orders) r ON true");
+const WHOAMI: &str = with_node!("(SELECT 1::bigint AS id) r ON true");
 const KEYS: &str = "SELECT key, pg_is_in_recovery() AS replica FROM orders ORDER BY id";
 
 /// The catalogue.
@@ -119,6 +122,19 @@ pub async fn latest(
     Ok(list(&query(pool, LATEST, &[&limit], deadline, metrics).await?, order))
 }
 
+/// The 20 newest orders of a customer, newest first.
+///
+/// # Errors
+/// As [`products`].
+pub async fn of_customer(
+    pool: &Pool,
+    customer: i64,
+    deadline: Duration,
+    metrics: &Metrics,
+) -> Result<Answer<Vec<Order>>, Failure> {
+    Ok(list(&query(pool, OF_CUSTOMER, &[&customer], deadline, metrics).await?, order))
+}
+
 /// Up to `limit` orders with numbers above `after`, oldest first.
 ///
 /// # Errors
@@ -140,6 +156,14 @@ pub async fn after(
 pub async fn count(pool: &Pool, deadline: Duration, metrics: &Metrics) -> Result<Answer<i64>, Failure> {
     let counts = list(&query(pool, COUNT, &[], deadline, metrics).await?, |row| row.get::<_, i64>("id"));
     Ok(Answer { node: counts.node, rows: counts.rows.into_iter().sum() })
+}
+
+/// The server that answers just now.
+///
+/// # Errors
+/// As [`products`].
+pub async fn whoami(pool: &Pool, deadline: Duration, metrics: &Metrics) -> Result<Node, Failure> {
+    Ok(list(&query(pool, WHOAMI, &[], deadline, metrics).await?, |_| ()).node)
 }
 
 fn order(row: &Row) -> Order {

@@ -2,16 +2,20 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::Shop;
+use super::account::{customer_of, session_id};
+use super::frame::with_source;
 use super::observe::Tries;
+use crate::catalogue;
+use crate::db::connection::Pool;
 use crate::db::failure::Failure;
 use crate::db::orders::{NewOrder, OrderError, Placed, place};
 use crate::db::reads;
@@ -37,8 +41,9 @@ fn one() -> i32 {
 impl OrderRequest {
     /// The order, when the quantity can be one.
     #[must_use]
-    pub fn order(&self, pod: &str) -> Option<NewOrder> {
-        let order = NewOrder { key: self.key, product: self.product, quantity: self.quantity, pod: pod.to_owned() };
+    pub fn order(&self, pod: &str, customer: Option<i64>) -> Option<NewOrder> {
+        let (key, product, quantity) = (self.key, self.product, self.quantity);
+        let order = NewOrder { key, product, quantity, pod: pod.to_owned(), customer };
         (1..=100).contains(&self.quantity).then_some(order)
     }
 }
@@ -48,7 +53,8 @@ impl OrderRequest {
 /// # Errors
 /// As [`place`].
 pub async fn submit(shop: &Shop, order: &NewOrder) -> Result<Placed, OrderError> {
-    let placed = place(&shop.databases.write, order, shop.limits.write_deadline, &shop.metrics).await;
+    let databases = shop.databases().map_err(OrderError::Unavailable)?;
+    let placed = place(&databases.write, order, shop.limits.write_deadline, &shop.metrics).await;
     if matches!(placed, Err(OrderError::Unknown)) {
         shop.metrics.unknown_outcome();
     }
@@ -66,12 +72,17 @@ pub fn order_status(error: &OrderError) -> StatusCode {
 }
 
 /// `POST /api/orders`.
-pub async fn place_order(State(shop): super::State, body: Result<Json<OrderRequest>, JsonRejection>) -> Response {
+pub async fn place_order(
+    State(shop): super::State,
+    headers: HeaderMap,
+    body: Result<Json<OrderRequest>, JsonRejection>,
+) -> Response {
     let request = match body {
         Ok(Json(request)) => request,
         Err(rejection) => return error(rejection.status(), &rejection.body_text()),
     };
-    let Some(order) = request.order(&shop.pod) else {
+    let customer = customer_of(&shop, session_id(&headers)).await;
+    let Some(order) = request.order(&shop.pod, customer) else {
         return error(StatusCode::UNPROCESSABLE_ENTITY, "quantity must be 1 to 100");
     };
     match submit(&shop, &order).await {
@@ -112,10 +123,11 @@ fn hundred() -> i64 {
 pub async fn orders(State(shop): super::State, range: Result<Query<Range>, QueryRejection>) -> Response {
     let Ok(Query(range)) = range else { return error(StatusCode::BAD_REQUEST, "after and limit are numbers") };
     let limit = range.limit.clamp(1, 1000);
-    answer(
-        reads::after(&shop.databases.read, range.after, limit, shop.limits.read_deadline, &shop.metrics).await,
-        "orders",
-    )
+    let read = async {
+        let databases = shop.databases()?;
+        reads::after(&databases.read, range.after, limit, shop.limits.read_deadline, &shop.metrics).await
+    };
+    answer(read.await, "orders")
 }
 
 /// Which database a question goes to.
@@ -138,17 +150,51 @@ pub struct From {
 /// `GET /api/orders/count`.
 pub async fn count(State(shop): super::State, from: Result<Query<From>, QueryRejection>) -> Response {
     let Ok(Query(From { from })) = from else { return error(StatusCode::BAD_REQUEST, "from is primary or read") };
-    let pool = if from == Some(Side::Primary) { &shop.databases.write } else { &shop.databases.read };
-    answer(reads::count(pool, shop.limits.read_deadline, &shop.metrics).await, "count")
+    let read = async {
+        reads::count(side(&shop, from == Some(Side::Primary))?, shop.limits.read_deadline, &shop.metrics).await
+    };
+    answer(read.await, "count")
 }
 
 /// `GET /api/orders/keys`: every key, a line each, closed by `# end COUNT`.
 pub async fn keys(State(shop): super::State, from: Result<Query<From>, QueryRejection>) -> Response {
     let Ok(Query(From { from })) = from else { return error(StatusCode::BAD_REQUEST, "from is primary or read") };
     let primary = from == Some(Side::Primary);
-    let pool = if primary { &shop.databases.write } else { &shop.databases.read };
-    match reads::keys(pool, primary, shop.limits.read_deadline).await {
+    let read = async { reads::keys(side(&shop, primary)?, primary, shop.limits.read_deadline).await };
+    match read.await {
         Ok(keys) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], Body::from_stream(keys)).into_response(),
+        Err(failure) => error(StatusCode::SERVICE_UNAVAILABLE, &failure.to_string()),
+    }
+}
+
+fn side(shop: &Shop, primary: bool) -> Result<&Pool, Failure> {
+    let databases = shop.databases()?;
+    Ok(if primary { &databases.write } else { &databases.read })
+}
+
+/// `GET /api/products`, through the cache.
+pub async fn products(State(shop): super::State) -> Response {
+    match catalogue::products(&shop).await {
+        Ok((products, source)) => {
+            let answer = json!({"products": products, "cache": source.served.word(), "pod": shop.pod});
+            let response = ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response();
+            with_source(response, source)
+        }
+        Err(failure) => error(StatusCode::SERVICE_UNAVAILABLE, &failure.to_string()),
+    }
+}
+
+/// `GET /api/products/{id}`, through the cache, with the keys of its pictures.
+pub async fn product(State(shop): super::State, id: Result<Path<i64>, PathRejection>) -> Response {
+    let Ok(Path(id)) = id else { return error(StatusCode::NOT_FOUND, "no such product") };
+    match catalogue::product(&shop, id).await {
+        Ok(Some((product, pictures, source))) => {
+            let answer =
+                json!({"product": product, "pictures": pictures, "cache": source.served.word(), "pod": shop.pod});
+            let response = ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response();
+            with_source(response, source)
+        }
+        Ok(None) => error(StatusCode::NOT_FOUND, "no such product"),
         Err(failure) => error(StatusCode::SERVICE_UNAVAILABLE, &failure.to_string()),
     }
 }
@@ -171,6 +217,7 @@ fn answer<T: Serialize>(answer: Result<reads::Answer<T>, Failure>, name: &'stati
     }
 }
 
-fn error(status: StatusCode, message: &str) -> Response {
+/// A sentence as JSON, kept by no cache.
+pub fn error(status: StatusCode, message: &str) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(json!({"error": message}))).into_response()
 }

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Shop;
+use crate::cache::Served;
 use crate::db::Node;
 
 /// When the request came in; handlers that show it take it from the extensions.
@@ -37,6 +38,9 @@ pub async fn request(State(shop): State<Arc<Shop>>, mut request: Request, next: 
     if let Some(node) = &node {
         set(response.headers_mut(), "x-database-node", &node.address);
         set(response.headers_mut(), "x-database-role", node.role());
+    }
+    if let Some(served) = response.extensions().get::<Served>().copied() {
+        set(response.headers_mut(), "x-shop-cache", served.word());
     }
     let (address, role) = node.as_ref().map_or(("", ""), |node| (node.address.as_str(), node.role()));
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);

@@ -1,59 +1,46 @@
-//! The pages for people. They are filled by templates that escape, and must never be cached: each form carries the key of its own order.
-
-use std::sync::LazyLock;
+//! The pages for people: what is for sale, and ordering it. Catalogue and products are the same for everybody and may be kept by caches;
+//! what carries the key of an order must never be.
 
 use askama::Template;
 use axum::Form;
-use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{Extension, Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::extract::rejection::{FormRejection, PathRejection, QueryRejection};
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::Shop;
+use super::account::{customer_of, session_id};
 use super::api::{OrderRequest, order_status, submit};
+use super::frame::{Frame, STYLESHEET, failed, page, public, read_failed, with_node, with_source};
 use super::observe::{Started, Tries};
-use crate::db::Node;
-use crate::db::failure::Failure;
+use crate::catalogue;
 use crate::db::orders::OrderError;
 use crate::db::reads::{self, Answer, Order, Product};
-
-const STYLESHEET: &str = include_str!("../../static/shop.css");
-
-/// Changes with the stylesheet's text, so that caches may keep it for long.
-static STYLE_VERSION: LazyLock<String> = LazyLock::new(|| {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    STYLESHEET.hash(&mut hasher);
-    format!("{:x}", hasher.finish())
-});
-
-/// What head and footer of each page need.
-struct Frame<'a> {
-    title: &'a str,
-    pod: &'a str,
-    node: Option<&'a Node>,
-    took_ms: u128,
-    style: &'a str,
-}
-
-impl<'a> Frame<'a> {
-    fn new(title: &'a str, shop: &'a Shop, node: Option<&'a Node>, started: Started) -> Self {
-        Self { title, pod: &shop.pod, node, took_ms: started.0.elapsed().as_millis(), style: &STYLE_VERSION }
-    }
-}
-
-struct Offer {
-    product: Product,
-    key: Uuid,
-}
 
 #[derive(Template)]
 #[template(path = "catalogue.html")]
 struct CataloguePage<'a> {
     frame: Frame<'a>,
-    offers: Vec<Offer>,
+    products: &'a [Product],
+}
+
+#[derive(Template)]
+#[template(path = "product.html")]
+struct ProductPage<'a> {
+    frame: Frame<'a>,
+    product: &'a Product,
+    pictures: &'a [Uuid],
+}
+
+#[derive(Template)]
+#[template(path = "buy.html")]
+struct BuyPage<'a> {
+    frame: Frame<'a>,
+    product: &'a Product,
+    quantity: i32,
+    total_cents: i64,
+    key: Uuid,
 }
 
 #[derive(Template)]
@@ -64,22 +51,66 @@ struct OrdersPage<'a> {
     placed: Option<i64>,
 }
 
-#[derive(Template)]
-#[template(path = "failed.html")]
-struct FailedPage<'a> {
-    frame: Frame<'a>,
-    message: &'a str,
-    again: Option<&'a OrderRequest>,
-}
-
 /// `GET /`.
 pub async fn catalogue(State(shop): super::State, Extension(started): Extension<Started>) -> Response {
-    match reads::products(&shop.databases.read, shop.limits.read_deadline, &shop.metrics).await {
-        Ok(Answer { node, rows }) => {
-            let offers = rows.into_iter().map(|product| Offer { product, key: Uuid::new_v4() }).collect();
-            let page = CataloguePage { frame: Frame::new("Catalogue", &shop, Some(&node), started), offers };
-            with_node(page_response(StatusCode::OK, &page), node.clone())
+    match catalogue::products(&shop).await {
+        Ok((products, source)) => {
+            let tags = format!("{} {}", catalogue::TAG, env!("CARGO_PKG_NAME"));
+            let frame = Frame::cached("Catalogue", &shop, &source, started);
+            let response = public(&tags, &CataloguePage { frame, products: &products });
+            with_source(response, source)
         }
+        Err(failure) => read_failed(&shop, started, &failure),
+    }
+}
+
+/// `GET /products/{id}`.
+pub async fn product(
+    State(shop): super::State,
+    Extension(started): Extension<Started>,
+    id: Result<Path<i64>, PathRejection>,
+) -> Response {
+    let Ok(Path(id)) = id else { return no_such_product(&shop, started) };
+    match catalogue::product(&shop, id).await {
+        Ok(Some((product, pictures, source))) => {
+            let tags = format!("{} {}", catalogue::tag(id), catalogue::TAG);
+            let frame = Frame::cached(&product.name, &shop, &source, started);
+            let response = public(&tags, &ProductPage { frame, product: &product, pictures: &pictures });
+            with_source(response, source)
+        }
+        Ok(None) => no_such_product(&shop, started),
+        Err(failure) => read_failed(&shop, started, &failure),
+    }
+}
+
+/// Query of `GET /buy`.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    /// Number of the product.
+    pub product: i64,
+    /// 1 to 100.
+    pub quantity: i32,
+}
+
+/// `GET /buy`: the order as it would be, with the key that makes it one however often it is sent.
+pub async fn buy(
+    State(shop): super::State,
+    Extension(started): Extension<Started>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Response {
+    let Ok(Query(Wanted { product, quantity })) = wanted else { return no_such_product(&shop, started) };
+    if !(1..=100).contains(&quantity) {
+        return failed(&shop, started, StatusCode::UNPROCESSABLE_ENTITY, "The quantity must be 1 to 100.", None);
+    }
+    match catalogue::product(&shop, product).await {
+        Ok(Some((product, _, source))) => {
+            let frame = Frame::cached("Your order", &shop, &source, started);
+            let total_cents = product.price_cents * i64::from(quantity);
+            let content = BuyPage { frame, product: &product, quantity, total_cents, key: Uuid::new_v4() };
+            let response = page(StatusCode::OK, &content);
+            with_source(response, source)
+        }
+        Ok(None) => no_such_product(&shop, started),
         Err(failure) => read_failed(&shop, started, &failure),
     }
 }
@@ -97,11 +128,16 @@ pub async fn orders(
     Extension(started): Extension<Started>,
     shown: Result<Query<Shown>, QueryRejection>,
 ) -> Response {
-    match reads::latest(&shop.databases.read, 50, shop.limits.read_deadline, &shop.metrics).await {
+    let latest = async {
+        let databases = shop.databases()?;
+        reads::latest(&databases.read, 50, shop.limits.read_deadline, &shop.metrics).await
+    };
+    match latest.await {
         Ok(Answer { node, rows }) => {
             let placed = shown.ok().and_then(|Query(shown)| shown.placed);
-            let page = OrdersPage { frame: Frame::new("Orders", &shop, Some(&node), started), orders: &rows, placed };
-            with_node(page_response(StatusCode::OK, &page), node.clone())
+            let frame = Frame::new("Orders", &shop, Some(&node), started);
+            let response = page(StatusCode::OK, &OrdersPage { frame, orders: &rows, placed });
+            with_node(response, node)
         }
         Err(failure) => read_failed(&shop, started, &failure),
     }
@@ -111,12 +147,14 @@ pub async fn orders(
 pub async fn place_order(
     State(shop): super::State,
     Extension(started): Extension<Started>,
+    headers: HeaderMap,
     form: Result<Form<OrderRequest>, FormRejection>,
 ) -> Response {
     let Ok(Form(request)) = form else {
         return failed(&shop, started, StatusCode::UNPROCESSABLE_ENTITY, "This form is not complete.", None);
     };
-    let Some(order) = request.order(&shop.pod) else {
+    let customer = customer_of(&shop, session_id(&headers)).await;
+    let Some(order) = request.order(&shop.pod, customer) else {
         return failed(&shop, started, StatusCode::UNPROCESSABLE_ENTITY, "The quantity must be 1 to 100.", None);
     };
     match submit(&shop, &order).await {
@@ -154,46 +192,6 @@ pub async fn not_found(State(shop): super::State, Extension(started): Extension<
     failed(&shop, started, StatusCode::NOT_FOUND, "There is nothing here.", None)
 }
 
-fn read_failed(shop: &Shop, started: Started, failure: &Failure) -> Response {
-    tracing::warn!(error = %failure, "read failed");
-    let message = if failure.schema_missing() {
-        "The shop is not set up yet: its schema is missing."
-    } else {
-        "The shop cannot reach its database just now."
-    };
-    failed(shop, started, StatusCode::SERVICE_UNAVAILABLE, message, None)
-}
-
-fn failed(shop: &Shop, started: Started, status: StatusCode, message: &str, again: Option<&OrderRequest>) -> Response {
-    let page = FailedPage { frame: Frame::new("Sorry", shop, None, started), message, again };
-    page_response(status, &page)
-}
-
-fn page_response(status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
-        Ok(html) => (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
-}
-
-fn with_node(mut response: Response, node: Node) -> Response {
-    response.extensions_mut().insert(node);
-    response
-}
-
-/// `1234` cents as `12.34`.
-#[allow(clippy::trivially_copy_pass_by_ref)] // templates pass references
-fn money(cents: &i64) -> String {
-    format!("€{}.{:02}", cents / 100, cents % 100)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::money;
-
-    #[test]
-    fn prices_have_two_decimals() {
-        assert_eq!(money(&1190), "€11.90");
-        assert_eq!(money(&5), "€0.05");
-    }
+fn no_such_product(shop: &super::Shop, started: Started) -> Response {
+    failed(shop, started, StatusCode::NOT_FOUND, "There is no such product.", None)
 }

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
 use hyper::{HeaderMap, Method};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use shop::load::client::{Shop, Target};
 use uuid::Uuid;
 
@@ -43,17 +46,32 @@ pub async fn order(url: &str, key: Uuid, product: i64, quantity: i64) -> Answer 
 
 /// A form post by hand: the small client of the load generator speaks only JSON.
 pub async fn form(url: &str, path: &str, fields: &HashMap<&str, String>) -> Answer {
-    use http_body_util::Full;
-    use hyper_util::client::legacy::Client;
-    use hyper_util::rt::TokioExecutor;
-
     let body = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
-    let request = hyper::Request::post(format!("{url}{path}"))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Full::new(bytes::Bytes::from(body)))
-        .unwrap();
-    let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+    send(url, Method::POST, path, &[("content-type", "application/x-www-form-urlencoded")], body.into()).await
+}
+
+/// Any request, with any headers and any body.
+pub async fn send(url: &str, method: Method, path: &str, headers: &[(&str, &str)], body: Bytes) -> Answer {
+    let mut request = hyper::Request::builder().method(method).uri(format!("{url}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.request(request.body(Full::new(body)).unwrap()).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = response.into_body().collect().await.unwrap().to_bytes();
     Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+}
+
+/// Logs in and returns the answer with the cookie to send from then on.
+pub async fn log_in(url: &str, name: &str, password: &str) -> (Answer, String) {
+    let body = serde_json::json!({"name": name, "password": password}).to_string();
+    let answer = send(url, Method::POST, "/api/login", &[("content-type", "application/json")], body.into()).await;
+    let cookie = answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+    (answer, cookie)
+}
+
+/// A page or document as a logged-in person gets it.
+pub async fn get_as(url: &str, path: &str, cookie: &str) -> Answer {
+    send(url, Method::GET, path, &[("cookie", cookie)], Bytes::new()).await
 }

@@ -1,5 +1,7 @@
 //! What the shop is told by its environment, checked once at the start. It must never keep a URL in a form that `Debug` could print.
 
+pub mod tiers;
+
 use std::env;
 use std::str::FromStr;
 use std::time::Duration;
@@ -50,36 +52,53 @@ impl Default for Limits {
     }
 }
 
-/// Everything `shop serve` needs.
+/// The two addresses of one database.
+#[derive(Clone)]
+pub struct DatabaseConfig {
+    /// Where writes go.
+    pub write: tokio_postgres::Config,
+    /// Where bounded-lag reads go.
+    pub read: tokio_postgres::Config,
+}
+
+/// Everything `shop serve` and `shop worker` need.
 #[derive(Clone)]
 pub struct ServeConfig {
     /// TCP port to listen on, all addresses.
     pub port: u16,
     /// Name of this pod as shown in pages and headers.
     pub pod: String,
-    /// Where writes go.
-    pub write: tokio_postgres::Config,
-    /// Where bounded-lag reads go.
-    pub read: tokio_postgres::Config,
+    /// The two addresses of the database; without one the shop has pages and nothing to sell.
+    pub database: Option<DatabaseConfig>,
     /// Connections of each of the two pools.
     pub pool_size: usize,
     /// Time limits.
     pub limits: Limits,
+    /// The optional tiers.
+    pub tiers: tiers::Tiers,
+    /// Whether browsers reach the shop by HTTPS, which its cookie then insists on.
+    pub secure: bool,
 }
 
 impl ServeConfig {
-    /// Reads `PORT`, `HOSTNAME`, `DATABASE_URL`, `DATABASE_READ_URL`, `DATABASE_POOL_SIZE`, `WRITE_DEADLINE` and `READ_DEADLINE`.
+    /// Reads `PORT`, `HOSTNAME`, `PUBLIC_URL`, `DATABASE_URL`, `DATABASE_READ_URL`, `DATABASE_POOL_SIZE`, `WRITE_DEADLINE`,
+    /// `READ_DEADLINE` and what [`tiers::Tiers`] reads.
     ///
     /// # Errors
     /// A variable that is missing or makes no sense.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let write = database("DATABASE_URL")?.ok_or(ConfigError::Missing("DATABASE_URL"))?;
+        let database = match (database("DATABASE_URL")?, database("DATABASE_READ_URL")?) {
+            (Some(write), read) => Some(DatabaseConfig { read: read.unwrap_or_else(|| write.clone()), write }),
+            (None, None) => None,
+            (None, Some(_)) => return Err(ConfigError::Missing("DATABASE_URL")),
+        };
         let defaults = Limits::default();
         Ok(Self {
             port: parsed("PORT", 8080, str::parse)?,
             pod: env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned()),
-            read: database("DATABASE_READ_URL")?.unwrap_or_else(|| write.clone()),
-            write,
+            database,
+            tiers: tiers::Tiers::from_env()?,
+            secure: env::var("PUBLIC_URL").is_ok_and(|url| url.starts_with("https://")),
             pool_size: parsed("DATABASE_POOL_SIZE", 10, |text| usize::from_str(text).map(|size| size.clamp(1, 200)))?,
             limits: Limits {
                 write_deadline: parsed("WRITE_DEADLINE", defaults.write_deadline, humantime::parse_duration)?,
