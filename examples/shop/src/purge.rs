@@ -32,7 +32,7 @@ impl Proxies {
         self.0.is_some()
     }
 
-    /// Makes all proxies forget every page with this tag; tries three times, then lets the page grow old.
+    /// Makes all proxies forget every page with this tag, a plain word; tries three times, then lets the page grow old.
     pub async fn forget(&self, tag: &str) {
         let Some((purge, client)) = &self.0 else { return };
         for attempt in 1..=TRIES {
@@ -44,7 +44,7 @@ impl Proxies {
             match answer {
                 Ok(Ok(answer)) if answer.status().is_success() => return,
                 Ok(Ok(answer)) => {
-                    tracing::warn!(tag, attempt, status = answer.status().as_u16(), "the proxies refused to forget")
+                    tracing::warn!(tag, attempt, status = answer.status().as_u16(), "the proxies refused to forget");
                 }
                 Ok(Err(error)) => tracing::warn!(tag, attempt, %error, "the proxies could not be told"),
                 Err(_) => tracing::warn!(tag, attempt, "the proxies did not answer"),
@@ -57,8 +57,7 @@ impl Proxies {
 fn request(purge: &Purge, tag: &str) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
     Request::builder()
         .method(Method::POST)
-        .uri(&purge.url)
+        .uri(format!("{}?tag={tag}", purge.url))
         .header(header::AUTHORIZATION, format!("Bearer {}", purge.token))
-        .header("xkey", tag)
         .body(Empty::new())
 }

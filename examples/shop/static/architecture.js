@@ -8,10 +8,15 @@
   const set = (part, health, who, note) => {
     for (const box of drawing.querySelectorAll(`[data-part="${part}"]`)) {
       if (health) box.setAttribute('class', `part ${health}`);
-      const fits = box.closest('.narrow') ? 22 : 28;
+      const fits = box.closest('.narrow') ? 21 : 25;
       const short = text => text.length > fits ? '…' + text.slice(1 - fits) : text;
-      if (who !== undefined) box.querySelector('.who').textContent = short(who);
-      if (note !== undefined) box.querySelector('.note').textContent = short(note);
+      const [whoLine, noteLine] = [box.querySelector('.who'), box.querySelector('.note')];
+      if (who !== undefined) whoLine.textContent = short(who);
+      if (note !== undefined) noteLine.textContent = short(note);
+      noteLine.setAttribute('y', Number(whoLine.getAttribute('y')) + (whoLine.textContent ? 19 : 0));
+    }
+    for (const wire of drawing.querySelectorAll(`[data-to="${part}"]`)) {
+      if (health) wire.setAttribute('class', `wire ${health}`);
     }
   };
 
@@ -27,10 +32,12 @@
 
   const ahead = () => {
     if (!seen.at) return;
-    set('you', 'up', `${seen.ms} ms for the catalogue`);
-    set('edge', 'up', seen.edge || '', 'let this through');
-    if (seen.proxy || seen.cache) {
-      set('proxy', 'up', seen.proxy || '', seen.cache ? `catalogue: ${seen.cache}${seen.age ? `, ${seen.age} s old` : ''}` : 'let this through');
+    set('you', 'up', '', `catalogue in ${seen.ms} ms`);
+    set('edge', 'up', seen.edge, 'let this through');
+    if (seen.cache === 'pass' && !seen.proxy) {
+      set('proxy', 'away', '', 'passed over');
+    } else if (seen.proxy || seen.cache) {
+      set('proxy', 'up', seen.proxy, seen.cache ? `${seen.cache}${seen.age ? `, ${seen.age} s old` : ''}` : 'let this through');
     }
   };
 

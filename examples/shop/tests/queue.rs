@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::extract::RawQuery;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use hyper::Method;
@@ -88,9 +89,9 @@ async fn purge_endpoint() -> (String, Arc<Mutex<Vec<(String, String)>>>) {
     let keep = Arc::clone(&told);
     let router = Router::new().route(
         "/purge",
-        post(async move |headers: HeaderMap| {
-            let text = |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-            keep.lock().unwrap().push((text("xkey"), text("authorization")));
+        post(async move |RawQuery(query): RawQuery, headers: HeaderMap| {
+            let token = headers["authorization"].to_str().unwrap().to_owned();
+            keep.lock().unwrap().push((query.unwrap_or_default(), token));
         }),
     );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -137,7 +138,7 @@ async fn an_upload_becomes_a_thumbnail_that_everybody_sees_at_once() {
     .await;
     eventually("a purge", async || {
         let told = told.lock().unwrap().clone();
-        let wanted = ("product-5".to_owned(), "Bearer secret".to_owned());
+        let wanted = ("tag=product-5".to_owned(), "Bearer secret".to_owned());
         if told.contains(&wanted) { Ok(()) } else { Err(format!("{told:?}")) }
     })
     .await;

@@ -105,11 +105,12 @@ impl Cache {
         load: impl Future<Output = Result<Answer<T>, Failure>>,
     ) -> Result<(T, Source), Arc<Failure>> {
         let flight = self.flight(key);
-        let loading = async {
+        // On the heap: a load with its tries is large, and would be so in every future that may wait for it.
+        let loading = Box::pin(async {
             let answer = load.await.map_err(Arc::new)?;
             let body = serde_json::to_vec(&answer.rows).map_err(|error| Arc::new(Failure::Shape(error)))?;
             Ok((body, answer.node))
-        };
+        });
         let fits = |body: &[u8]| serde_json::from_slice::<T>(body).is_ok();
         let fetched = flight.get_or_init(|| self.look(key, ttl, fits, loading)).await.clone()?;
         let value = serde_json::from_slice(&fetched.body).map_err(|error| Arc::new(Failure::Shape(error)))?;

@@ -102,7 +102,7 @@ pub struct Sessions {
 
 enum Store {
     Off,
-    Redis(redis_store::RedisStore),
+    Redis(Box<redis_store::RedisStore>),
     Database(database::DatabaseStore),
 }
 
@@ -115,7 +115,7 @@ impl Sessions {
         let store = match tiers.sessions.clone() {
             None => Store::Off,
             Some(SessionStore::Redis(client)) => {
-                Store::Redis(redis_store::RedisStore::new(client, tiers.session_replicas))
+                Store::Redis(Box::new(redis_store::RedisStore::new(client, tiers.session_replicas)))
             }
             Some(SessionStore::Database(config)) => {
                 Store::Database(database::DatabaseStore::new(connection::pool(config, limits, DATABASE_CONNECTIONS)?))

@@ -218,6 +218,7 @@ fn answer<T: Serialize>(answer: Result<reads::Answer<T>, Failure>, name: &'stati
 }
 
 /// A sentence as JSON, kept by no cache.
+#[must_use]
 pub fn error(status: StatusCode, message: &str) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(json!({"error": message}))).into_response()
 }

@@ -43,7 +43,7 @@ struct DrawingFragment<'a> {
 
 /// `GET /architecture`.
 pub async fn page(State(shop): super::State, Extension(started): Extension<Started>) -> Response {
-    let parts = parts(&shop).await;
+    let parts = Box::pin(parts(&shop)).await;
     let frame = Frame::new("Architecture", &shop, None, started);
     frame::page(StatusCode::OK, &ArchitecturePage { style: frame.style, frame, drawings: draw(&parts) })
 }
@@ -57,7 +57,7 @@ pub async fn script() -> Response {
 
 /// `GET /architecture/drawing`: the drawing alone, for the page that shows it.
 pub async fn drawing(State(shop): super::State) -> Response {
-    let parts = parts(&shop).await;
+    let parts = Box::pin(parts(&shop)).await;
     match (DrawingFragment { drawings: draw(&parts) }).render() {
         Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
@@ -66,7 +66,7 @@ pub async fn drawing(State(shop): super::State) -> Response {
 
 /// `GET /api/architecture`.
 pub async fn json(State(shop): super::State) -> Response {
-    let parts = parts(&shop).await;
+    let parts = Box::pin(parts(&shop)).await;
     ([(header::CACHE_CONTROL, "no-store")], Json(json!({"pod": shop.pod, "parts": parts}))).into_response()
 }
 
@@ -115,21 +115,17 @@ async fn primary(shop: &Shop) -> Part {
         let (node, took) = node(shop, &databases.write).await?;
         Ok((node.address.clone(), format!("{}, {took}", node.role())))
     };
-    part("primary", "Database, writes", asked.await)
+    part("primary", "Database writes", asked.await)
 }
 
 async fn read_side(shop: &Shop) -> Part {
     let asked = async {
         let databases = shop.databases().map_err(|_| Health::Absent)?;
-        let (node, took) = node(shop, &databases.read).await?;
-        let note = if node.replica {
-            format!("replica, {:.1} s behind, {took}", node.lag_seconds)
-        } else {
-            format!("primary, {took}")
-        };
-        Ok((node.address, note))
+        let (answering, took) = node(shop, &databases.read).await?;
+        let behind = if answering.replica { format!(", {:.1} s behind", answering.lag_seconds) } else { String::new() };
+        Ok((answering.address.clone(), format!("{}{behind}, {took}", answering.role())))
     };
-    part("reads", "Database, reads", asked.await)
+    part("reads", "Database reads", asked.await)
 }
 
 async fn cache(shop: &Shop) -> Part {
@@ -139,7 +135,7 @@ async fn cache(shop: &Shop) -> Part {
         let mut question = redis::pipe();
         question.cmd("CLIENT").arg("INFO").cmd("DBSIZE");
         let (info, keys): (String, u64) = link.quick(&question).await.map_err(|_| Health::Away)?;
-        Ok((server_of(&info).unwrap_or_default(), format!("{keys} keys, {}", took(started))))
+        Ok((server_of(&info).unwrap_or_default(), format!("keys: {keys}, {}", took(started))))
     };
     part("cache", "Cache", asked.await)
 }
@@ -164,8 +160,8 @@ async fn queue(shop: &Shop) -> (Part, Part) {
     let newest = async { pictures::newest_worker(&shop.databases().ok()?.read, PATIENT).await.ok().flatten() };
     let worker = match backlog {
         Ok(backlog) if backlog.workers > 0 => {
-            let who = newest.await.map_or_else(String::new, |(worker, at)| format!("{worker} {at}"));
-            Ok((who, format!("{} at work", backlog.workers)))
+            let (who, last) = newest.await.map_or_else(Default::default, |(worker, at)| (worker, format!(", {at}")));
+            Ok((who, format!("{} at work{last}", backlog.workers)))
         }
         Ok(_) => Err(Health::Away),
         Err(QueueError::Off) => Err(Health::Absent),

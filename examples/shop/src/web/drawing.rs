@@ -68,7 +68,7 @@ impl Placed<'_> {
     /// A line of its text.
     #[must_use]
     pub fn line(&self, number: u32) -> u32 {
-        self.y + 4 + number * 20
+        self.y + 4 + number * 19
     }
 }
 
@@ -76,7 +76,9 @@ impl Placed<'_> {
 pub struct Wire {
     /// The `d` of an SVG path.
     pub path: String,
-    /// The class of the part that it leads to.
+    /// The part that it leads to.
+    pub to: &'static str,
+    /// The class of that part.
     pub class: &'static str,
 }
 
@@ -116,7 +118,7 @@ const WIDE: Layout = Layout {
     width: 1000,
     height: 474,
     box_width: 205,
-    fits: 28,
+    fits: 25,
     places: &[
         ("you", 5, 201),
         ("edge", 262, 201),
@@ -147,7 +149,7 @@ const NARROW: Layout = Layout {
     width: 360,
     height: 588,
     box_width: 166,
-    fits: 22,
+    fits: 21,
     places: &[
         ("you", 2, 4),
         ("edge", 2, 106),
@@ -192,7 +194,7 @@ pub fn draw(parts: &[Part]) -> [Drawing<'_>; 2] {
         let mut wires: Vec<Wire> = layout
             .wires
             .iter()
-            .filter_map(|&(id, points)| Some(Wire { path: path(points), class: part(id)?.health.class() }))
+            .filter_map(|&(id, points)| Some(Wire { path: path(points), to: id, class: part(id)?.health.class() }))
             .collect();
         wires.sort_by_key(|wire| ["absent", "unknown", "up", "away"].iter().position(|class| *class == wire.class));
         Drawing {

@@ -69,6 +69,7 @@ struct FailedPage<'a> {
 }
 
 /// A page that no cache may keep.
+#[must_use]
 pub fn page(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(html) => (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
@@ -77,6 +78,7 @@ pub fn page(status: StatusCode, page: &impl Template) -> Response {
 }
 
 /// A page for everybody: caches may keep it until one of its tags is purged.
+#[must_use]
 pub fn public(tags: &str, content: &impl Template) -> Response {
     let mut response = page(StatusCode::OK, content);
     if response.status() == StatusCode::OK {
@@ -94,6 +96,7 @@ pub fn make_public(response: &mut Response, control: &'static str, tags: &str) {
 }
 
 /// A sentence instead of a page.
+#[must_use]
 pub fn failed(
     shop: &Shop,
     started: Started,
@@ -105,6 +108,7 @@ pub fn failed(
 }
 
 /// A page that the database could not fill.
+#[must_use]
 pub fn read_failed(shop: &Shop, started: Started, failure: &Failure) -> Response {
     tracing::warn!(error = %failure, "read failed");
     let message = match failure {
@@ -116,6 +120,7 @@ pub fn read_failed(shop: &Shop, started: Started, failure: &Failure) -> Response
 }
 
 /// Leaves in the response who took part, for its headers.
+#[must_use]
 pub fn with_source(mut response: Response, source: Source) -> Response {
     if let Some(node) = source.node {
         response.extensions_mut().insert(node);
@@ -125,6 +130,7 @@ pub fn with_source(mut response: Response, source: Source) -> Response {
 }
 
 /// As [`with_source`], where only a database took part.
+#[must_use]
 pub fn with_node(mut response: Response, node: Node) -> Response {
     response.extensions_mut().insert(node);
     response
@@ -132,6 +138,7 @@ pub fn with_node(mut response: Response, node: Node) -> Response {
 
 /// `1234` cents as `€12.34`.
 #[allow(clippy::trivially_copy_pass_by_ref)] // templates pass references
+#[must_use]
 pub fn money(cents: &i64) -> String {
     format!("€{}.{:02}", cents / 100, cents % 100)
 }

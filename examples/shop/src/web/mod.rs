@@ -157,11 +157,12 @@ pub async fn listen(port: u16) -> anyhow::Result<TcpListener> {
 pub async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let stop = Stop::on_signals()?;
     let port = config.port;
-    let shop = Arc::new(Shop::new(config)?);
+    let pod = config.pod.clone();
+    let routes = router(Arc::new(Shop::new(config)?));
     let listener = listen(port).await?;
-    tracing::info!(port, pod = shop.pod, "serving");
+    tracing::info!(port, pod, "serving");
     let told = stop.clone();
-    let server = axum::serve(listener, router(shop)).with_graceful_shutdown(async move { told.told().await });
+    let server = axum::serve(listener, routes).with_graceful_shutdown(async move { told.told().await });
     tokio::select! {
         ended = server.into_future() => ended?,
         () = async { stop.told().await; tokio::time::sleep(DRAIN).await } => tracing::warn!("requests were still in flight after the drain time"),

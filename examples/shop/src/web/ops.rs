@@ -21,6 +21,7 @@ pub async fn metrics(State(shop): super::State) -> Response {
 }
 
 /// Metrics as an answer.
+#[must_use]
 pub fn exposition(metrics: &Metrics) -> Response {
     match metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
