@@ -82,7 +82,7 @@ main() {
   rm -rf "$LOGS"
   mkdir -p "$LOGS"
   need_rust
-  need_packages cc:gcc curl:curl git:git "/usr/lib/postgresql/*/bin/postgres:postgresql"
+  need_packages cc:gcc curl:curl git:git "/usr/lib/postgresql/*/bin/postgres:postgresql" redis-server:redis-server "/usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server"
   local phase
   for phase in "$@"; do "phase_$phase"; done
   summary

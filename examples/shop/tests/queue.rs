@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 fn picture() -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    let picture = image::RgbImage::from_fn(640, 480, |x, y| image::Rgb([(x % 256) as u8, (y % 256) as u8, 90]));
+    let picture = image::RgbImage::from_fn(640, 480, |x, y| image::Rgb([x.to_le_bytes()[0], y.to_le_bytes()[0], 90]));
     image::DynamicImage::ImageRgb8(picture).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
 }

@@ -1,4 +1,4 @@
-//! The worker: takes a job, makes the thumbnail, stores it, and only then acknowledges. One job at a time, one more fetched ahead.
+//! The worker: takes a job, makes the thumbnail, stores it, and only then acknowledges. One job at a time.
 //!
 //! It must never acknowledge what is not stored. A job that is delivered twice finds its picture finished; a job that is under way at SIGTERM is
 //! finished within the limit or goes back to the queue, and whoever gets it next starts anew.
@@ -29,8 +29,8 @@ use crate::stop::Stop;
 use crate::web::listen;
 use crate::{catalogue, thumbnail};
 
-/// Fetched ahead: the next job is there when one is done, and no more than that goes back when a worker is lost.
-const PREFETCH: u16 = 2;
+/// One job at a time: a second one would lie here while another worker is idle.
+const PREFETCH: u16 = 1;
 /// How long the job under way may take after SIGTERM before it goes back.
 const FINISH: Duration = Duration::from_secs(20);
 /// How long a job waits for a database in failover before it goes back.
@@ -119,7 +119,7 @@ impl Worker {
             }
         }
         channel.basic_cancel(jobs.tag(), BasicCancelOptions::default()).await?;
-        // With its channel all that was fetched ahead goes back.
+        // What the broker sent meanwhile goes back with the channel.
         channel.close(200, "stopping".into()).await?;
         connection.close(200, "stopping".into()).await?;
         Ok(())
