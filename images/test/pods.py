@@ -25,19 +25,6 @@ def plumb():
         run("ip", "address", "add", f"{NETWORK}{last}/24", "dev", "pods")
 
 
-def files(manifests):
-    """The files of the rendered ConfigMaps."""
-    text = open(manifests).read()
-    found = {}
-    for document in text.split("\n---\n"):
-        for match in re.finditer(r"^  (haproxy\.cfg|default\.vcl): \|\n((?:    .*\n|\n)*)", document + "\n", re.M):
-            found[match[1]] = re.sub("(?m)^    ", "", match[2])
-    arguments = re.findall(r"args:\n((?: +- .*\n)+)", text)
-    chosen = next(block for block in arguments if "main=malloc" in block)
-    found["options"] = [line.strip()[2:].strip("'\"") for line in chosen.splitlines()]
-    return found
-
-
 class Dns(threading.Thread):
     """Names of Services: those of pods by their ordinal, the headless one of the web pods by who is ready."""
 
@@ -124,7 +111,7 @@ def pods(haproxy, varnish, found, app, edges=2, proxies=2):
         for n in range(edges)
     ]
     made_proxies = [
-        Pod(f"{app}-proxy-{n}", 20 + n, varnish, ["/usr/local/bin/entrypoint", *found["options"]],
+        Pod(f"{app}-proxy-{n}", 20 + n, varnish, ["/usr/local/bin/entrypoint", *found["arguments"]],
             {"/etc/varnish": {"default.vcl": found["default.vcl"]}, "/etc/varnish-auth": {},
              "/var/lib/varnish": {}}, {"DRAIN_SECONDS": "5"})
         for n in range(proxies)

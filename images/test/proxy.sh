@@ -1,13 +1,12 @@
 #!/bin/bash
 # Proves what the caching proxy promises, with two edges and two Varnish pods as real processes, each in a network of its own:
 #   images/test/proxy.sh [CHECK...]      all checks, or these
-# The configuration is what `scaledapp render` makes of testdata/proxy.yaml, or MANIFESTS. Needs root, buildah, iproute2, python3, a built
-# scaledapp and the images haproxy and varnish.
+# The configuration is the builders' own, in testdata/proxy.json. Needs root, buildah, iproute2, python3 and the built images
+# haproxy and varnish.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$(dirname "$here")")
 export STORAGE_DRIVER=${STORAGE_DRIVER:-overlay}
-scaledapp=${SCALEDAPP:-${CARGO_TARGET_DIR:-$root/target}/debug/scaledapp}
 containers=()
 work=$(mktemp -d)
 trap 'for c in "${containers[@]}"; do buildah rm "$c" >/dev/null; done; rm -rf "$work"' EXIT
@@ -19,8 +18,6 @@ mounted() {
 }
 mounted haproxy
 mounted varnish
-[ -n "${MANIFESTS:-}" ] && cp "$MANIFESTS" "$work/manifests.yaml" ||
-  "$scaledapp" render -f "${SPEC:-$here/../testdata/proxy.yaml}" --environment "$root/tests/golden/manifests/environment.yaml" >"$work/manifests.yaml"
 unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '
   mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up
-  exec python3 "$@"' proxy "${PROGRAM:-$here/proxy.py}" "$(cat "$work/haproxy")" "$(cat "$work/varnish")" "$work/manifests.yaml" "$@"
+  exec python3 "$@"' proxy "${PROGRAM:-$here/proxy.py}" "$(cat "$work/haproxy")" "$(cat "$work/varnish")" "$here/../testdata/proxy.json" "$@"

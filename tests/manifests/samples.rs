@@ -96,10 +96,31 @@ pub fn queue(availability: &str) -> Sample {
     sample(&QUEUE.replace("AVAILABILITY", availability))
 }
 
+/// A site behind two edges and two pods of the caching proxy; `ingress` are more fields of its own.
+pub fn site(ingress: &str) -> Sample {
+    site_with(ingress, "1h")
+}
+
+/// The same, with another bound for old answers.
+pub fn site_with(ingress: &str, stale_if_error_for: &str) -> Sample {
+    sample(&format!(
+        r#"
+apiVersion: scaledapp.dev/v1alpha1
+kind: ScaledApp
+metadata: {{name: site, namespace: default}}
+spec:
+  targets: {{peakRequestsPerSecond: 100, availabilityPercent: "99.95"}}
+  services: [{{name: web, image: "registry.example/web:1", paths: [/], health: {{readinessPath: /healthz}}}}]
+  ingress: {{hosts: [site.example]{ingress}}}
+  proxy: {{ttl: 60s, staleIfErrorFor: {stale_if_error_for}, pin: {{replicas: 2}}}}
+"#
+    ))
+}
+
 pub fn all() -> Vec<Sample> {
     let mut samples: Vec<Sample> =
         ["hello", "shop", "large", "ladder"].iter().map(|name| sample(&file(name))).collect();
-    samples.extend([longest(), queue("99"), queue("99.95")]);
+    samples.extend([longest(), queue("99"), queue("99.95"), site("")]);
     samples
 }
 
