@@ -97,16 +97,18 @@ class Pod:
 class Node(Pod):
     def __init__(self, ordinal):
         self.ordinal, self.host = ordinal, f"shop-queue-{ordinal}.{DOMAIN}"
-        self.data, self.etc = WORK / f"data{ordinal}", WORK / f"etc{ordinal}"
+        # A container that starts again in its pod finds what it wrote to /run/rabbitmq.
+        self.data, self.etc, self.run = WORK / f"data{ordinal}", WORK / f"etc{ordinal}", WORK / f"run{ordinal}"
         super().__init__(RABBITMQ, 10 + ordinal, [
-            (None, "/run/rabbitmq"), (self.data, "/var/lib/rabbitmq/data"), (self.etc / "rabbitmq", "/etc/rabbitmq"),
+            (self.run, "/run/rabbitmq"), (self.data, "/var/lib/rabbitmq/data"), (self.etc / "rabbitmq", "/etc/rabbitmq"),
             (self.etc / "secret", "/etc/rabbitmq-secret"), (self.etc / "definitions", "/etc/rabbitmq-definitions"), (self.etc / "hosts", "/etc/hosts"),
         ], ["/usr/local/share/rabbitmq/entrypoint"], {"RABBITMQ_NODENAME": f"rabbit@{self.host}", **variables()}, f"shop-queue-{ordinal}")
 
     def prepare(self, files):
-        for folder in (self.data, self.etc / "rabbitmq", self.etc / "secret", self.etc / "definitions"):
+        for folder in (self.data, self.run, self.etc / "rabbitmq", self.etc / "secret", self.etc / "definitions"):
             folder.mkdir(parents=True, exist_ok=True)
         os.chown(self.data, 10001, 10001)
+        os.chown(self.run, 10001, 10001)
         (self.etc / "rabbitmq/rabbitmq.conf").write_text(files["rabbitmq.conf"])
         (self.etc / "rabbitmq/members").write_text(files["members"])
         (self.etc / "secret/erlang-cookie").write_text(SECRETS["erlang-cookie"])
@@ -375,6 +377,30 @@ def growth():
         node.kill()
 
 
+def formation():
+    """The third node comes while the second is down: it joins the first, or waits, and begins nothing of its own."""
+    nodes = [Node(i) for i in range(3)]
+    start(nodes[:2], FILES["three"])
+    for host in ("10.99.0.10", "10.99.0.11"):
+        connect(host, limit=120).close()
+    time.sleep(2)
+    nodes[1].kill()
+    start(nodes[2:], FILES["three"])
+    served, end = False, time.monotonic() + 40
+    while time.monotonic() < end:
+        if not refused(lambda: connect("10.99.0.12", limit=0).close()):
+            served = True
+            running = [node["name"] for node in api(2, "/nodes")[1] if node["running"]]
+            assert any(nodes[0].host in name for name in running), running
+        time.sleep(0.5)
+    begin = time.monotonic()
+    nodes[1].start()
+    wait("three members of every queue", lambda: whole(nodes), 180)
+    show("formation: the second node is back", third_joined_before=served, whole_after=time.monotonic() - begin)
+    for node in nodes:
+        node.kill()
+
+
 def cluster():
     """Three nodes and the router: every fault under a publisher, and no confirmed message missing after it."""
     nodes = [Node(i) for i in range(3)]
@@ -438,12 +464,12 @@ def cluster():
 
 
 try:
-    for case in (single, growth):
+    for case in (single, growth, formation):
         if not CASES or case.__name__ in CASES:
             case()
-            for data in WORK.glob("data*"):
-                shutil.rmtree(data)
-    if not CASES or set(CASES) - {"single", "growth"}:
+            for kept in [*WORK.glob("data*"), *WORK.glob("run*")]:
+                shutil.rmtree(kept)
+    if not CASES or set(CASES) - {"single", "growth", "formation"}:
         cluster()
 except BaseException:
     for log in sorted(WORK.glob("*.log")):
