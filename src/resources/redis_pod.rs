@@ -50,10 +50,11 @@ fn redis(context: &Context<'_>, store: &Store<'_>) -> Container {
         name: "redis".to_owned(),
         ports: Some(vec![port("redis", i32::from(PORT))]),
         resources: Some(pod::resources(context, &store.settings.redis)),
-        // It may wait for long for who leads, and a large log takes its time.
-        startup_probe: Some(probe("alive", 2, 300)),
-        liveness_probe: Some(probe("alive", 10, 3)),
-        readiness_probe: Some(probe("ready", 3, 3)),
+        // It may wait for long for who leads, and a large log takes its time. Complete once is complete: afterwards a
+        // connection is proof enough, and no process has to be started for it all the time.
+        startup_probe: Some(probe("ready", 2, 300)),
+        readiness_probe: Some(pod::tcp_probe("redis", 5, 3)),
+        liveness_probe: Some(probe("alive", 30, 3)),
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {
                 exec: Some(ExecAction { command: Some(vec!["member-leave".to_owned()]) }),
@@ -71,8 +72,8 @@ fn sentinel(context: &Context<'_>, store: &Store<'_>) -> Container {
         command: Some(vec!["sentinel-member".to_owned()]),
         ports: Some(vec![port("sentinel", i32::from(SENTINEL_PORT))]),
         resources: Some(pod::resources(context, &store.settings.sentinel_size)),
-        startup_probe: Some(probe("sentinel", 2, 60)),
-        liveness_probe: Some(probe("sentinel", 10, 3)),
+        startup_probe: Some(pod::tcp_probe("sentinel", 1, 300)),
+        liveness_probe: Some(probe("sentinel", 30, 3)),
         ..container(context, store)
     }
 }
@@ -126,8 +127,9 @@ fn environment(context: &Context<'_>, store: &Store<'_>) -> Vec<EnvVar> {
     ]
 }
 
+/// Patient: on a node that has too much to do, a slow answer must not become a restart.
 fn probe(question: &str, period: i32, failures: i32) -> Probe {
-    pod::exec_probe(&["member-probe", question], period, 5, failures)
+    pod::exec_probe(&["member-probe", question], period, 15, failures)
 }
 
 fn volumes(context: &Context<'_>, store: &Store<'_>) -> Vec<Volume> {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, PodSpec, PodTemplateSpec, Service,
-    ServicePort, ServiceSpec, Volume,
+    ConfigMap, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, PodSpec, PodTemplateSpec, Probe,
+    Service, ServicePort, ServiceSpec, Volume,
 };
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -140,7 +140,7 @@ impl Router<'_> {
             security_context: Some(pod::engine_container_security()),
             startup_probe: Some(pod::http_probe("/healthz", "health", 1, 60)),
             readiness_probe: Some(pod::http_probe("/healthz", "health", 2, 2)),
-            liveness_probe: Some(pod::http_probe("/healthz", "health", 10, 3)),
+            liveness_probe: Some(Probe { timeout_seconds: Some(5), ..pod::http_probe("/healthz", "health", 10, 6) }),
             lifecycle: Some(rollout::stop_after(STOP_AFTER_SECONDS)),
             volume_mounts: Some(vec![mount("config", "/etc/haproxy", true), mount("run", "/run/haproxy", false)]),
             ..Container::default()
