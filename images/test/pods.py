@@ -102,6 +102,8 @@ class Pod:
 
     def kill(self):
         """At once, with all that it started."""
+        if self.process is None or self.process.poll() is not None:
+            return
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 

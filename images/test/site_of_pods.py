@@ -18,7 +18,7 @@ class Web:
         self.asked = collections.Counter()
         self.pages, self.otherwise = {}, {"Cache-Control": "public, max-age=60"}
         self.failing, self.delay, self.version = False, 0.0, 1
-        self.requests = []
+        self.requests, self.padding = [], 0
 
     async def start(self, address):
         self.server = await asyncio.start_server(self.connection, address, 8080)
@@ -37,7 +37,7 @@ class Web:
             version, failing = self.version, self.failing
             given = dict(self.pages.get(path.split("?")[0], self.otherwise))
             await asyncio.sleep(self.delay)
-            body = f"{path} v{version}".encode()
+            body = f"{path} v{version}".ljust(self.padding).encode()
             status = "500 Internal Server Error" if failing else "200 OK"
             if failing:
                 given = {}
@@ -121,10 +121,10 @@ class Site:
                 await asyncio.sleep(0.1)
         return time.monotonic() - begun
 
-    async def ready(self, pod, path="/healthz"):
+    async def ready(self, pod, path="/healthz", port=8405):
         for _ in range(200):
             try:
-                if (await ask(pod.address, path, port=8405)).status == 200:
+                if (await ask(pod.address, path, port=port)).status == 200:
                     return
             except OSError:
                 pass
@@ -198,11 +198,14 @@ async def run(site, checks, wanted):
             site.web.__dict__.update(failing=False, delay=0.0, version=1)
             site.web.asked.clear()
             site.web.requests.clear()
+            before = asyncio.all_tasks()
             try:
                 print(f"ok    {name}: {await function(site) or ''}".rstrip(": "), flush=True)
             except Exception as error:
                 failed += 1
                 print(f"FAIL  {name}: {type(error).__name__} {error}", flush=True)
+            for task in asyncio.all_tasks() - before:
+                task.cancel()
     except BaseException:
         failed += 1
         raise
