@@ -18,7 +18,7 @@ def run(*command):
 
 
 def plumb():
-    """The bridge, with the addresses of what is no pod: DNS, the edge's Service, the services' pods."""
+    """Makes the bridge, with the addresses of what is no pod: DNS, the edge's Service, the services' pods."""
     run("ip", "link", "add", "pods", "type", "bridge")
     run("ip", "link", "set", "pods", "up")
     for last in [1, 5, 53, *range(22, 28), *range(30, 40)]:
@@ -30,7 +30,7 @@ class Dns(threading.Thread):
 
     def __init__(self, app):
         super().__init__(daemon=True)
-        self.app, self.web = app, set()
+        self.app, self.web, self.over = app, set(), False
         self.edge_address = EDGE_SERVICE
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((DNS, 53))
@@ -44,9 +44,17 @@ class Dns(threading.Thread):
             return [f"{NETWORK}{20 + int(ordinal[1])}"]
         return sorted(self.web) if "-pods." in name else []
 
+    def end(self):
+        self.over = True
+        self.join()
+
     def run(self):
-        while True:
-            query, client = self.socket.recvfrom(8192)
+        self.socket.settimeout(0.2)
+        while not self.over:
+            try:
+                query, client = self.socket.recvfrom(8192)
+            except TimeoutError:
+                continue
             end, labels = 12, []
             while query[end]:
                 labels.append(query[end + 1 : end + 1 + query[end]].decode())
@@ -58,6 +66,7 @@ class Dns(threading.Thread):
             for address in found:
                 answer += b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 5, 4) + socket.inet_aton(address)
             self.socket.sendto(answer, client)
+        self.socket.close()
 
 
 class Pod:
@@ -93,8 +102,14 @@ class Pod:
 
     def kill(self):
         """At once, with all that it started."""
+        if self.process is None or self.process.poll() is not None:
+            return
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def remove(self):
+        run("ip", "link", "delete", f"v{self.address.rsplit('.')[-1]}")
+        run("ip", "netns", "delete", self.name)
 
     def everywhere(self, number):
         os.killpg(self.process.pid, number)

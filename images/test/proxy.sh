@@ -1,5 +1,6 @@
 #!/bin/bash
-# Proves what the caching proxy promises, with two edges and two Varnish pods as real processes, each in a network of its own:
+# Proves what the caching proxy and the edges promise, with two edges and two Varnish pods as real processes, each in a network
+# of its own:
 #   images/test/proxy.sh [CHECK...]      all checks, or these
 # The configuration is the builders' own, in testdata/proxy.json. Needs root, buildah, iproute2, python3 and the built images
 # haproxy and varnish.
@@ -18,6 +19,10 @@ mounted() {
 }
 mounted haproxy
 mounted varnish
-unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '
-  mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up
-  exec python3 "$@"' proxy "${PROGRAM:-$here/proxy.py}" "$(cat "$work/haproxy")" "$(cat "$work/varnish")" "$here/../testdata/proxy.json" "$@"
+status=0
+for program in ${PROGRAMS:-proxy balance}; do
+  unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '
+    mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up
+    exec python3 "$@"' "$program" "$here/$program.py" "$(cat "$work/haproxy")" "$(cat "$work/varnish")" "$here/../testdata/proxy.json" "$@" || status=1
+done
+exit $status

@@ -34,8 +34,8 @@ use crate::stop::Stop;
 
 /// How long requests in flight may take after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(20);
-/// Uploads worked on at once.
-const UPLOADS: usize = 3;
+/// Uploads in memory at once.
+const UPLOADS: usize = 2;
 
 /// What handlers share.
 pub struct Shop {
@@ -101,7 +101,8 @@ pub fn router(shop: Arc<Shop>) -> Router {
     let uploads = Router::new()
         .route("/pictures", post(pictures::upload_form))
         .route("/api/pictures", post(pictures::upload_api))
-        .layer(DefaultBodyLimit::max(pictures::LARGEST + 64 * 1024));
+        .layer(DefaultBodyLimit::max(pictures::LARGEST + 64 * 1024))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&shop), pictures::in_turn));
     Router::new()
         .route("/", get(pages::catalogue))
         .route("/products/{id}", get(pages::product))

@@ -9,11 +9,13 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{Extension, Multipart, Path, Query, State};
+use axum::extract::{Extension, Multipart, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Shop;
@@ -28,7 +30,9 @@ use crate::queue::QueueError;
 use crate::thumbnail;
 
 /// Bytes of an upload.
-pub const LARGEST: usize = 5 * 1024 * 1024;
+pub const LARGEST: usize = 4 * 1024 * 1024;
+/// From the first byte of an upload to its answer: one that trickles must not keep the others waiting for ever.
+const TURN: Duration = Duration::from_secs(45);
 const QUEUED: Duration = Duration::from_secs(4);
 /// A thumbnail never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -93,6 +97,13 @@ impl Refusal {
     }
 }
 
+/// Each upload is in memory more than once, so only a few are read at a time; the others wait before their first byte.
+pub async fn in_turn(State(shop): super::State, request: Request, next: Next) -> Response {
+    let _turn = shop.uploads.acquire().await;
+    let answer = timeout(TURN, next.run(request)).await;
+    answer.unwrap_or_else(|_| error(StatusCode::REQUEST_TIMEOUT, "The picture did not arrive in time."))
+}
+
 async fn take(shop: &Shop, id: Uuid, product: i64, original: Vec<u8>) -> Result<(), Refusal> {
     let media_type = thumbnail::media_type(&original).map_err(Refusal::Unfit)?;
     shop.queue.ready().await.map_err(Refusal::Queue)?;
@@ -114,8 +125,6 @@ async fn take(shop: &Shop, id: Uuid, product: i64, original: Vec<u8>) -> Result<
 }
 
 async fn upload(shop: &Shop, id: Uuid, product: i64, original: Vec<u8>) -> Result<(), Refusal> {
-    // Each holds its picture in memory more than once; the others wait their turn.
-    let _turn = shop.uploads.acquire().await;
     let ended = take(shop, id, product, original).await;
     shop.metrics.upload(ended.as_ref().map_or_else(Refusal::word, |()| "taken"));
     if let Err(refusal) = &ended {
