@@ -351,6 +351,19 @@ def single():
     show("single: restarts", stops_within=stopped, serves_again_after=time.monotonic() - begin)
     memory = sum(int(line.split()[1]) for pid in node.pids() for line in open(f"/proc/{pid}/status") if line.startswith("VmRSS")) >> 10
     show("single: at rest", resident_memory=f"{memory} MiB")
+    alive = lambda: node.tool("bash", "-c", FILES["one"]["alive"]).returncode == 0
+    assert alive()
+    node.tool("rabbitmqctl", "set_vm_memory_high_watermark", "absolute", "20MB")
+    wait("the alarm", lambda: api(0, "/health/checks/alarms")[0] == 503)
+    assert api(0, "/health/checks/alarms")[1]["alarms"][0]["resource"] == "memory" and alive(), "an alarm is no reason to restart"
+    beam = next(pid for pid in node.pids() if "beam" in pathlib.Path(f"/proc/{pid}/comm").read_text())
+    os.kill(beam, signal.SIGSTOP)
+    frozen = not alive()
+    os.kill(beam, signal.SIGCONT)
+    assert frozen
+    node.tool("rabbitmqctl", "stop_app")
+    assert alive(), "a node that pauses is alive"
+    show("single: the liveness probe", sees_only="a frozen machine")
     node.kill()
 
 
