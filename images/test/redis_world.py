@@ -163,14 +163,15 @@ class Pod:
 
     def delete(self, graceful=True):
         """Takes the pod away; its emptyDirs go with it."""
+        begun = time.monotonic()
         if graceful:
             with open(f"{WORK}/log-{self.ordinal}-redis", "a") as log:
                 subprocess.run(self.inside("member-leave"), stderr=log, timeout=40)
-        threads = [threading.Thread(target=c.stop, args=(30 if graceful else 0,)) for c in self.containers.values()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        self.containers["redis"].stop(30 if graceful else 0)
+        if "sentinel" in self.containers:
+            if graceful:  # its preStop
+                time.sleep(max(0, begun + 5 - time.monotonic()))
+            self.containers["sentinel"].stop(30 if graceful else 0)
         run("umount", "-R", self.root)
         if self.world.tier == "cache":
             self.lose_volume()

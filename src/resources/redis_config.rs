@@ -10,8 +10,9 @@ use crate::planner::Tier;
 
 /// A master that does not answer for this long is taken for dead.
 const DOWN_AFTER_MS: u32 = 2000;
-/// A failover that did not succeed is tried again after twice this time.
-const FAILOVER_TIMEOUT_MS: u32 = 10_000;
+/// A failover that did not succeed, such as one for which two Sentinels voted for themselves, is tried again after
+/// twice this time.
+const FAILOVER_TIMEOUT_MS: u32 = 4000;
 
 /// `redis.conf`.
 #[must_use]
@@ -146,7 +147,7 @@ pub(super) fn sentinel_users(passwords: &Passwords) -> String {
         "\
 user default off
 user admin on #{admin} &* +@all
-user monitor on #{monitor} resetchannels -@all +ping +sentinel|get-master-addr-by-name
+user monitor on #{monitor} resetchannels -@all +ping +sentinel|get-master-addr-by-name +sentinel|master
 "
     )
 }

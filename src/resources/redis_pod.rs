@@ -10,12 +10,14 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::database_pod::{mount, port};
 use super::redis::{PORT, SENTINEL_PORT, Store};
-use super::{Context, bindings, names, pod};
+use super::{Context, bindings, names, pod, rollout};
 
 /// Name of the volume with the data.
 pub(super) const DATA: &str = "data";
 /// A hand-over of the master's role (8 s at most), and Redis' own wait for its replicas (10 s).
 const FINISH_SECONDS: i64 = 40;
+/// How long the Sentinel of a pod that leaves goes on.
+const VOTES_SECONDS: i64 = 5;
 
 /// The template of the members' pods.
 pub(super) fn template(context: &Context<'_>, store: &Store<'_>, config_hash: String) -> PodTemplateSpec {
@@ -74,6 +76,8 @@ fn sentinel(context: &Context<'_>, store: &Store<'_>) -> Container {
         resources: Some(pod::resources(context, &store.settings.sentinel_size)),
         startup_probe: Some(pod::tcp_probe("sentinel", 1, 300)),
         liveness_probe: Some(probe("sentinel", 30, 3)),
+        // Its vote counts while the master beside it hands over.
+        lifecycle: Some(rollout::stop_after(VOTES_SECONDS)),
         ..container(context, store)
     }
 }
