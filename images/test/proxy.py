@@ -321,7 +321,8 @@ async def a_frozen_pod_is_left_within_seconds(site):
     count, failed = await load.end()
     site.proxies[0].everywhere(signal.SIGCONT)
     await site.seen("UP", site.proxies[0])
-    assert out < 8 and sum(failed.values()) <= 8, (out, failed)
+    # Each of eight clients goes from one edge to the other, and either may have to cut it off.
+    assert out < 8 and sum(failed.values()) <= 16, (out, failed)
     return f"out after {out:.1f} s; of {count} requests failed: {failed or 'none'}, longest {load.longest:.1f} s"
 
 
@@ -382,7 +383,7 @@ async def a_lost_edge_costs_the_other_one_nothing(site):
         await site.seen("UP", pod)
     site.service.targets = [edge.address for edge in site.edges]
     statuses = collections.Counter(a.status for a in answers)
-    assert statuses[200] >= 36, statuses
+    assert statuses[200] >= 38, statuses
     return f"every second connection of the proxy led to a dead edge: {dict(statuses)}"
 
 

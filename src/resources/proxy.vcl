@@ -135,8 +135,8 @@ sub vcl_backend_response {
 
 sub vcl_backend_error {
   call keep_the_old_copy;
-  # Another connection may lead to another edge.
-  if (bereq.retries < 2 && std.time2real(now, 0.0) - std.real(bereq.http.x-scaledapp-began, 0.0) < 2.0) {
+  # Another connection may lead to another edge: with half of them gone, one of a hundred fetches fails seven times.
+  if (bereq.retries < 6 && std.time2real(now, 0.0) - std.real(bereq.http.x-scaledapp-began, 0.0) < 2.0) {
     return (retry);
   }
   set beresp.ttl = 1s;

@@ -68,6 +68,7 @@ pub fn options(tier: &TierPlan, settings: &ProxySettings) -> Vec<String> {
         // Answers of a short life are objects like others; what is not kept may not fill its memory either.
         ("shortlived", "0".to_owned()),
         ("transit_buffer", "128k".to_owned()),
+        ("max_retries", "6".to_owned()),
         ("thread_pool_min", threads.min(50).to_string()),
         ("thread_pool_max", threads.to_string()),
         ("vsl_space", format!("{LOG_MIB}M")),
