@@ -17,6 +17,7 @@ services:
 - {name: web, image: a, paths: [/]}
 - {name: api, image: b, paths: [/api]}
 migrations: [{name: schema}]
+cronJobs: [{name: report, schedule: 0 3 * * *, image: a}]
 ingress: {hosts: [shop.example.com]}
 network: {}
 database: {}
@@ -134,6 +135,18 @@ const CHANGES: &[(&str, &str)] = &[
     ("workers.0.pin", "{cpu: 700m}"),
     ("workers.0.pin", "{memory: 777Mi}"),
     ("workers.0.autoscaling", "Cpu"),
+    ("cronJobs.0.name", "tidy"),
+    ("cronJobs.0.schedule", "'5 4 * * 1'"),
+    ("cronJobs.0.timeZone", "Europe/Vienna"),
+    ("cronJobs.0.image", "registry.example/report:2"),
+    ("cronJobs.0.command", "[report]"),
+    ("cronJobs.0.args", "[--all]"),
+    ("cronJobs.0.env", "[{name: MODE, value: fast}]"),
+    ("cronJobs.0.envFrom", "[{secretRef: {name: keys}}]"),
+    ("cronJobs.0.timeout", "33m"),
+    ("cronJobs.0.securityContext", "{runAsUser: 4242}"),
+    ("cronJobs.0.securityContext", "{runAsGroup: 4242}"),
+    ("cronJobs.0.securityContext", "{readOnlyRootFilesystem: true}"),
     ("proxy.ttl", "30m"),
     ("proxy.staleIfErrorFor", "48h"),
     ("proxy.pin", "{replicas: 5}"),

@@ -5,6 +5,7 @@
 
 mod changes;
 pub mod crd;
+mod cron;
 pub mod labels;
 mod memory;
 mod messaging;
@@ -18,6 +19,7 @@ mod targets;
 mod tiers;
 
 pub use changes::{ChangePolicy, Changes, DeletionPolicy, Mode, Weekday, Window};
+pub use cron::CronJob;
 pub use memory::{Cache, EvictionPolicy, MemberPin, Popularity, SessionStore, Sessions};
 pub use messaging::{Queue, QueueDeclaration, QueuePin, Worker, WorkerAutoscaling, WorkerPin};
 pub use networking::{EgressPolicy, Ingress, IngressTls, LoadBalancing, NamespacePeer, Network, RateLimit};
@@ -103,6 +105,10 @@ pub struct ScaledAppSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub workers: Option<Vec<Worker>>,
+    /// Jobs that come by the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub cron_jobs: Option<Vec<CronJob>>,
     /// Jobs that run in order, once for each distinct image and arguments, before a new version rolls out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]

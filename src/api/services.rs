@@ -12,7 +12,7 @@ use super::{DurationText, Quantity};
 pub struct Service {
     /// Name of the service; it becomes part of its objects' names.
     #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
-    #[x_kube(validation = Rule::new("!(self in ['edge', 'pool', 'database', 'direct', 'cache', 'sessions', 'queue', 'proxy', 'worker', 'migrate', 'plan', 'config'])").message("a service may not bear the name of a tier (edge, pool, database, direct, cache, sessions, queue, proxy, worker, migrate, plan, config): choose another, for example web"))]
+    #[x_kube(validation = Rule::new("!(self in ['edge', 'pool', 'database', 'direct', 'cache', 'sessions', 'queue', 'proxy', 'worker', 'migrate', 'plan', 'config', 'cron'])").message("a service may not bear the name of a tier (edge, pool, database, direct, cache, sessions, queue, proxy, worker, migrate, plan, config, cron): choose another, for example web"))]
     #[x_kube(validation = Rule::new("!self.matches('^(worker-.*|(cache|sessions|queue)-(members|auth|config|router|[0-9]+)|proxy-(members|auth|config|[0-9]+)|database-(members|auth|[0-9]+)|pool-(direct|auth|[0-9]+))$')").message("a service may not bear the name of a tier's object (worker-*, cache-0, queue-router, ...): choose another, for example web"))]
     pub name: String,
     /// Image of the service.

@@ -63,6 +63,8 @@ pub struct ValidApp {
     pub services: Vec<ValidService>,
     /// The workers, in the order of the spec; names are distinct.
     pub workers: Vec<ValidWorker>,
+    /// The jobs that come by the clock, in the order of the spec; names are distinct.
+    pub cron_jobs: Vec<ValidCronJob>,
     /// The migrations, in order; only with a database.
     pub migrations: Vec<ValidMigration>,
     /// The way in from outside.
@@ -212,6 +214,31 @@ pub struct ValidServicePin {
     pub cpu: Option<Millicores>,
     /// Memory of one pod.
     pub memory: Option<Bytes>,
+}
+
+/// One job that comes by the clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidCronJob {
+    /// Its name.
+    pub name: String,
+    /// When it runs, in five fields.
+    pub schedule: String,
+    /// IANA time zone of the schedule.
+    pub time_zone: String,
+    /// Its image.
+    pub image: String,
+    /// Entry point; empty means the image's own.
+    pub command: Vec<String>,
+    /// Arguments; empty means the image's own.
+    pub args: Vec<String>,
+    /// Environment beside the bindings.
+    pub env: Vec<EnvVar>,
+    /// Whole Secrets and ConfigMaps as environment.
+    pub env_from: Vec<EnvFromSource>,
+    /// After this time a run counts as failed.
+    pub timeout: Millis,
+    /// As whom the container runs.
+    pub security_context: ServiceSecurityContext,
 }
 
 /// One migration, its image resolved.

@@ -153,6 +153,10 @@ pub const STALE_IF_ERROR: SpecDefault<Millis> =
     judged("spec.proxy.staleIfErrorFor", Millis::seconds(3600), "judgement: the time in which an outage is mended");
 /// After this time a migration counts as failed.
 pub const MIGRATION_TIMEOUT: Millis = Millis::seconds(600);
+/// After this time a run of a cron job counts as failed.
+pub const CRON_TIMEOUT: Millis = Millis::seconds(3600);
+/// Time zone of schedules.
+pub const TIME_ZONE: &str = "Etc/UTC";
 /// Port of a service.
 pub const PORT: u16 = 8080;
 /// Major version of PostgreSQL.
@@ -225,7 +229,7 @@ pub fn table() -> Vec<DefaultLine> {
         choice("spec.paused", "false", "the operator writes"),
         choice("spec.deletionPolicy", "Retain", "nothing is lost by a deletion"),
         choice("spec.changes.policy", "Guarded", "shrinking and destroying wait for an approval"),
-        choice("spec.changes.window.timeZone", "Etc/UTC", "one meaning everywhere"),
+        choice("spec.changes.window.timeZone", TIME_ZONE, "one meaning everywhere"),
         line(&REQUESTS_PER_USER, REQUESTS_PER_USER.value.to_string()),
         line(&SECONDS_BETWEEN_REQUESTS, SECONDS_BETWEEN_REQUESTS.value.to_string()),
         line(&PEAK_TO_AVERAGE, PEAK_TO_AVERAGE.value.to_string()),
@@ -256,6 +260,8 @@ pub fn table() -> Vec<DefaultLine> {
             "false",
             "images often write beside themselves",
         ),
+        choice("spec.cronJobs[].timeZone", TIME_ZONE, "one meaning everywhere"),
+        choice("spec.cronJobs[].timeout", "1h", "judgement"),
         choice("spec.migrations[].image", "the first service's", "migrations usually ship with the application"),
         choice("spec.migrations[].timeout", "10m", "judgement"),
         choice("spec.ingress.loadBalancing", "LeastRequests", "pods then wait as one queue, which needs fewer of them"),

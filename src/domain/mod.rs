@@ -12,8 +12,8 @@ pub mod tiers;
 pub mod validate;
 
 pub use app::{
-    AppName, ValidApp, ValidChanges, ValidDatabase, ValidDatabasePin, ValidGrowth, ValidIngress, ValidLoad,
-    ValidMigration, ValidNetwork, ValidProfile, ValidRateLimit, ValidService, ValidServicePin, ValidTargets,
+    AppName, ValidApp, ValidChanges, ValidCronJob, ValidDatabase, ValidDatabasePin, ValidGrowth, ValidIngress,
+    ValidLoad, ValidMigration, ValidNetwork, ValidProfile, ValidRateLimit, ValidService, ValidServicePin, ValidTargets,
 };
 pub use environment::{EngineImages, Environment, LargestPod};
 pub use quantity::{Bytes, Millicores, Millis};

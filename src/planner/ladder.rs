@@ -227,17 +227,17 @@ fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     });
     let trigger = declared(ctx, tier, cache.pin.members.is_some(), needed);
     let database = if needed { ", more than the largest database member bears" } else { "" };
-    on(
-        rung,
-        trigger,
+    let what = if asked > 0.0 {
         format!(
-            "It takes {} reads a second off the database{database}: {:.0} % of {}{}.",
+            "It takes {} reads a second off the database{database}: {:.0} % of {}",
             figure(spared),
             (fit.hit * 100.0).floor(),
-            figure(asked),
-            members(ctx, tier, trigger)
-        ),
-    )
+            figure(asked)
+        )
+    } else {
+        "It is declared, and no request reads from it by spec.profile".to_owned()
+    };
+    on(rung, trigger, format!("{what}{}.", members(ctx, tier, trigger)))
 }
 
 fn proxied(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
@@ -268,16 +268,17 @@ fn proxied(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
         Trigger::Pinned => format!("; the owner pinned {} pods", tier.replicas.max),
         _ => String::new(),
     };
-    on(
-        rung,
-        trigger,
+    let what = if demand.peak > demand.origin {
         format!(
-            "It answers {} of {} requests a second, and takes {} busy cores off the services{pods}.",
+            "It answers {} of {} requests a second, and takes {} busy cores off the services",
             figure(demand.peak - demand.origin),
             figure(demand.peak),
             figure(cores)
-        ),
-    )
+        )
+    } else {
+        "It is declared, and no request is for what it may keep by spec.profile".to_owned()
+    };
+    on(rung, trigger, format!("{what}{pods}."))
 }
 
 fn shared(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
@@ -333,7 +334,8 @@ fn queued(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
         climb.workers.iter().any(|worker| worker.requirement.staffed_cpu_millicores > worker.per_replica.cpu.0 as f64);
     let trigger = declared(ctx, tier, queue.pinned_members.is_some(), needed);
     let work = if workers > 0 {
-        format!("{} jobs a second wait for {workers} worker pods", figure(jobs))
+        let pods = if workers == 1 { "worker pod" } else { "worker pods" };
+        format!("{} jobs a second wait for {workers} {pods}", figure(jobs))
     } else {
         "Services and consumers scale apart".to_owned()
     };

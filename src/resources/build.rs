@@ -1,8 +1,8 @@
 //! The whole desired set of an application: one call for each tier.
 
 use super::{
-    Context, Credentials, DesiredSet, bindings, database, edge, ingress, migrations, pool, proxy, queue, redis, web,
-    worker,
+    Context, Credentials, DesiredSet, bindings, cron, database, edge, ingress, migrations, pool, proxy, queue, redis,
+    web, worker,
 };
 use crate::domain::{Environment, ValidApp};
 use crate::planner::{Plan, Tier};
@@ -23,6 +23,7 @@ pub fn build(app: &ValidApp, plan: &Plan, environment: &Environment, credentials
     migrations::build(&context, &mut set);
     web::build(&context, &mut set);
     worker::build(&context, &mut set);
+    cron::build(&context, &mut set);
     proxy::build(&context, &mut set);
     edge::build(&context, &mut set);
     ingress::build(&context, &mut set);

@@ -8,6 +8,7 @@ pub mod bindings;
 mod build;
 pub mod context;
 pub mod credentials;
+pub mod cron;
 pub mod database;
 pub mod database_config;
 mod database_network;

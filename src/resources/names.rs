@@ -142,6 +142,18 @@ pub fn migration(app: &AppName, name: &str, hash: &str) -> String {
     format!("{app}-migrate-{name}-{hash}")
 }
 
+/// `NetworkPolicy` of all cron jobs.
+#[must_use]
+pub fn cron_jobs(app: &AppName) -> String {
+    format!("{app}-cron")
+}
+
+/// A cron job; its Jobs add eleven characters, its pods six more.
+#[must_use]
+pub fn cron_job(app: &AppName, name: &str) -> String {
+    format!("{app}-cron-{name}")
+}
+
 /// ControllerRevision of a plan.
 #[must_use]
 pub fn plan_revision(app: &AppName, hash: &str) -> String {

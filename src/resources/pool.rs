@@ -81,7 +81,7 @@ fn auth(context: &Context<'_>) -> Option<Secret> {
 
 fn network_policy(context: &Context<'_>) -> NetworkPolicy {
     let mut ingress = vec![
-        network::from(Some(vec![network::components(context, &["web", "worker", "migration"])]), &[6432, 5001]),
+        network::from(Some(vec![network::components(context, &["web", "worker", "cron", "migration"])]), &[6432, 5001]),
         network::from(Some(vec![network::operator()]), &[8432]),
     ];
     ingress.extend(network::metrics(context, &[8405]));

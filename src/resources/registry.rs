@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -59,6 +59,7 @@ registry! {
     PodDisruptionBudget => "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets";
     StatefulSet => "apps", "v1", "StatefulSet", "statefulsets";
     Job => "batch", "v1", "Job", "jobs";
+    CronJob => "batch", "v1", "CronJob", "cronjobs";
     Deployment => "apps", "v1", "Deployment", "deployments";
     HorizontalPodAutoscaler => "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers";
     Ingress => "networking.k8s.io", "v1", "Ingress", "ingresses";

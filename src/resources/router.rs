@@ -69,7 +69,7 @@ impl Router<'_> {
     }
 
     fn policy(&self, context: &Context<'_>) -> NetworkPolicy {
-        let clients = network::components(context, &["web", "worker", "migration"]);
+        let clients = network::components(context, &["web", "worker", "cron", "migration"]);
         let mut ingress = vec![network::from(Some(vec![clients]), &[self.port])];
         ingress.extend(network::metrics(context, &[8405]));
         let members = network::components(context, &[self.tier.component()]);

@@ -31,7 +31,12 @@ fn selects(selector: &Value, labels: &Value) -> bool {
 }
 
 fn templates(sample: &Sample) -> Vec<&Value> {
-    sample.of_kinds(&["Deployment", "StatefulSet", "Job"]).map(|object| &object["spec"]["template"]).collect()
+    let cron = sample.of_kinds(&["CronJob"]).map(|object| &object["spec"]["jobTemplate"]["spec"]["template"]);
+    sample
+        .of_kinds(&["Deployment", "StatefulSet", "Job"])
+        .map(|object| &object["spec"]["template"])
+        .chain(cron)
+        .collect()
 }
 
 fn printed(name: &str) -> String {

@@ -156,6 +156,9 @@ spec:
   migrations:
   - {name: schema-15-chars, args: [migrate]}
   - {name: data, image: "registry.example/data:1", timeout: 2h}
+  cronJobs:
+  - {name: report-15-chars, schedule: "0 3 * * *", timeZone: Europe/Vienna, image: "registry.example/back:1", args: [report], timeout: 90m}
+  - {name: tidy, schedule: "*/5 8-18 * * mon-fri", image: "registry.example/tidy:1", securityContext: {runAsUser: 1000}}
   ingress: {hosts: ["*.example.com", www.example.com], tls: [{hosts: ["*.example.com"], secretName: tls}]}
   network: {egress: Declared, ingressFrom: [{namespace: ingress}], metricsFrom: [{namespace: monitoring}]}
   database: {}

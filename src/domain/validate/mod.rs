@@ -6,6 +6,7 @@
 
 mod app;
 mod checker;
+mod cron;
 mod memory;
 mod messaging;
 mod networking;
@@ -54,6 +55,7 @@ pub fn validate(
     let profile = profile::profile(&mut check, spec.profile.as_ref());
     let services = services::services(&mut check, spec);
     let workers = messaging::workers(&mut check, spec);
+    let cron_jobs = cron::cron_jobs(&mut check, spec);
     let migrations = services::migrations(&mut check, spec);
     let ingress = networking::ingress(&mut check, spec);
     let network = networking::network(&mut check, spec.network.as_ref());
@@ -76,6 +78,7 @@ pub fn validate(
         profile,
         services,
         workers,
+        cron_jobs,
         migrations,
         ingress,
         network,

@@ -8,8 +8,9 @@ use super::checker::{Checker, is_name, is_subdomain};
 use crate::api::{Health, ScaledAppSpec, Service, ServicePin, ServiceSecurityContext};
 use crate::domain::{Bytes, Millis, ValidMigration, ValidService, ValidServicePin, defaults};
 
-const TIER_WORDS: [&str; 12] = [
+const TIER_WORDS: [&str; 13] = [
     "edge", "pool", "database", "direct", "cache", "sessions", "queue", "proxy", "worker", "migrate", "plan", "config",
+    "cron",
 ];
 
 /// Endings of the names of objects, by tier.
