@@ -23,6 +23,6 @@ status=0
 for program in ${PROGRAMS:-proxy balance}; do
   unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '
     mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up
-    exec python3 "$@"' "$program" "$here/$program.py" "$(cat "$work/haproxy")" "$(cat "$work/varnish")" "$here/../testdata/proxy.json" "$@" || status=1
+    exec python3 "$@"' "$program" "$here/$program.py" "$(cat "$work/haproxy")" "$(cat "$work/varnish")" "${FILES:-$here/../testdata/proxy.json}" "$@" || status=1
 done
 exit $status

@@ -222,19 +222,21 @@ fn varnish(context: &Context<'_>, tier: &TierPlan, settings: &ProxySettings) -> 
     }
 }
 
+fn exporter_command() -> String {
+    let instance = format!("{}/varnishd", proxy_config::HOME);
+    format!(
+        "until varnishstat -1 -n {instance} >/dev/null 2>&1; do sleep 1; done; exec prometheus-varnish-exporter -web.listen-address :{METRICS_PORT} -n {instance}"
+    )
+}
+
 /// Reads Varnish's counters from the memory that both share. A pod without it serves.
 fn exporter(context: &Context<'_>) -> Container {
     Container {
         name: "exporter".to_owned(),
         image: Some(context.environment.images.varnish.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
-        command: Some(vec!["/usr/bin/prometheus-varnish-exporter".to_owned()]),
-        args: Some(vec![
-            "-web.listen-address".to_owned(),
-            format!(":{METRICS_PORT}"),
-            "-n".to_owned(),
-            format!("{}/varnishd", proxy_config::HOME),
-        ]),
+        // It would end when there is nothing to read yet.
+        command: Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), exporter_command()]),
         // Varnish's process is not to be seen from here; its memory is.
         env: Some(vec![EnvVar { name: "VSM_NOPID".to_owned(), value: Some("1".to_owned()), ..EnvVar::default() }]),
         ports: Some(vec![port("metrics", METRICS_PORT.into())]),
