@@ -379,10 +379,12 @@ fn an_engine_that_is_new_takes_the_offered_image_and_asks_nobody() {
 fn members_that_no_plan_remembers_are_planned_as_they_are() {
     let mut app = valid(&every_tier("dailyActiveUsers: 1000", ""));
     app.sessions.as_mut().unwrap().present = 3;
-    app.queue.as_mut().unwrap().present = 3;
+    app.queue.as_mut().unwrap().present = 2;
     let plan = plan(&app, &Catalogue::builtin(), &Environment::default(), None);
     assert_eq!((tier(&plan, Tier::Sessions).replicas.max, tier(&plan, Tier::Queue).replicas.max), (3, 3));
     assert_eq!(tier(&plan, Tier::Cache).replicas.max, 1);
+    assert!(!plan.is_refused(), "{:?}", plan.findings);
+    assert_eq!(plan.findings.iter().filter(|finding| finding.kind == FindingKind::MembersKept).count(), 2);
 }
 
 #[test]

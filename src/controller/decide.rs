@@ -107,7 +107,7 @@ pub fn again(
 ) -> Option<Accepted> {
     let uid = observed.app.metadata.uid.as_deref();
     let mut app = domain::validate(&observed.name, &observed.namespace, uid, &recorded.spec, environment).ok()?;
-    count_members(&mut app, observed, Some(recorded));
+    count_members(&mut app, observed);
     let plan = planner::plan(&app, catalogue, environment, Some(recorded));
     Some(Accepted { app: planner::effective(&app, &plan, Some(recorded)), plan })
 }
@@ -133,7 +133,7 @@ fn accept(
     if let Some((tier, _)) = unknown {
         return Err(DecideError::TierUnrecorded { app: observed.name.clone(), tier: tier.component() });
     }
-    count_members(&mut app, observed, previous);
+    count_members(&mut app, observed);
     let plan = planner::plan(&app, catalogue, environment, previous);
     if plan.is_refused() {
         let errors = plan.findings.iter().filter(|f| f.severity == Severity::Error);
@@ -142,24 +142,19 @@ fn accept(
     Ok(Accepted { app: planner::effective(&app, &plan, previous), plan })
 }
 
-fn count_members(app: &mut ValidApp, observed: &Observed, previous: Option<&RecordedPlan>) {
+/// Members that hold data, though no plan may remember them: a plan has no fewer.
+fn count_members(app: &mut ValidApp, observed: &Observed) {
     if let Some(declared) = &mut app.database {
         declared.present = database::present(observed);
     }
-    // Members that hold data though no plan remembers them are as good as pinned.
-    let held = |tier: Tier, pinned: Option<u32>| {
-        let recorded = previous.and_then(|plan| plan.tier(tier, tier.component())).map_or(1, |tier| tier.replicas.max);
-        let present = members::present(observed, tier);
-        if present > recorded { Some(present.max(pinned.unwrap_or(0))) } else { pinned }
-    };
     if let Some(queue) = &mut app.queue {
-        queue.pinned_members = held(Tier::Queue, queue.pinned_members);
+        queue.present = members::present(observed, Tier::Queue);
     }
     if let Some(cache) = &mut app.cache {
-        cache.pin.members = held(Tier::Cache, cache.pin.members);
+        cache.present = members::present(observed, Tier::Cache);
     }
     if let Some(sessions) = &mut app.sessions {
-        sessions.pin.members = held(Tier::Sessions, sessions.pin.members);
+        sessions.present = members::present(observed, Tier::Sessions);
     }
 }
 

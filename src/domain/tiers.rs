@@ -20,6 +20,9 @@ pub struct ValidCache {
     pub popularity: Sourced<Popularity>,
     /// Sizes that the owner fixed.
     pub pin: ValidMemberPin,
+    /// Members that are there already though no plan remembers them; a plan has no fewer. No field of the spec: zero,
+    /// unless what runs is known.
+    pub present: u32,
 }
 
 /// The sessions.

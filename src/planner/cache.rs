@@ -74,7 +74,7 @@ pub fn store<'a>(ctx: &Context<'_>, cache: &'a ValidCache, fit: Fit) -> Store<'a
             EvictionPolicy::ShortestTimeToLive => "volatile-ttl",
         },
         persistent: false,
-        present: 0,
+        present: cache.present,
     }
 }
 

@@ -26,6 +26,12 @@ pub struct Needs {
     pub pinned_memory: bool,
 }
 
+/// So many members, or one more where they are even: an even number loses no more of them than the odd one before.
+#[must_use]
+pub fn quorum(members: u32) -> u32 {
+    members | 1
+}
+
 /// Holds what is needed against the recorded size; `needs` by the number of members.
 #[must_use]
 pub fn settle(

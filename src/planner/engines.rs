@@ -44,7 +44,7 @@ impl Engines {
         if let Some(declared) = &ctx.app.queue {
             let sizing = engines.sizing(queue::settle(ctx, declared, around.previous), around.through);
             let tier = queue::plan(ctx, declared, sizing, around.users);
-            findings::engine(ctx, &tier, declared.pinned_members, queue::members(ctx, declared), found);
+            findings::engine(ctx, &tier, declared.pinned_members, queue::asked(ctx, declared), found);
             queue::check(ctx, declared, &tier, found);
             engines.tiers.push(tier);
         }
@@ -70,7 +70,7 @@ impl Engines {
         let sizing = self.sizing(store.settle(ctx, around.previous), around.through);
         let recorded = around.previous.and_then(|plan| plan.tier(store.tier, store.tier.component()));
         let tier = redis::plan(ctx, store, sizing, around.users, recorded);
-        findings::engine(ctx, &tier, store.pin.members, store.members(ctx), found);
+        findings::engine(ctx, &tier, store.pin.members, store.asked(ctx), found);
         tier
     }
 

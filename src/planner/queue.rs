@@ -29,10 +29,16 @@ const BUSY: f64 = 1000.0;
 /// `RabbitMQ`'s own time after which a job goes back to its queue, in milliseconds.
 const CONSUMER_TIMEOUT_MS: u64 = 1_800_000;
 
-/// Members of a fresh queue.
+/// Members that the spec asks for.
+#[must_use]
+pub fn asked(ctx: &Context<'_>, queue: &ValidQueue) -> u32 {
+    queue.pinned_members.unwrap_or(if ctx.objective.replicated { 3 } else { 1 })
+}
+
+/// Members that a plan has: no fewer than hold messages already.
 #[must_use]
 pub fn members(ctx: &Context<'_>, queue: &ValidQueue) -> u32 {
-    queue.pinned_members.unwrap_or(if ctx.objective.replicated { 3 } else { 1 }).max(queue.present)
+    calm::quorum(asked(ctx, queue).max(queue.present))
 }
 
 /// Messages a second: one for each job that comes by the queue.

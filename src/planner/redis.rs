@@ -90,10 +90,16 @@ pub fn cores(catalogue: &Catalogue, operations: f64) -> (f64, f64) {
 }
 
 impl Store<'_> {
-    /// Members of a fresh one.
+    /// Members that the spec asks for.
+    #[must_use]
+    pub fn asked(&self, ctx: &Context<'_>) -> u32 {
+        self.pin.members.unwrap_or(if ctx.objective.replicated { 3 } else { 1 })
+    }
+
+    /// Members that a plan has: no fewer than hold data already.
     #[must_use]
     pub fn members(&self, ctx: &Context<'_>) -> u32 {
-        self.pin.members.unwrap_or(if ctx.objective.replicated { 3 } else { 1 }).max(self.present)
+        calm::quorum(self.asked(ctx).max(self.present))
     }
 
     /// What a member needs; the same for each, since any may become the one that works.

@@ -23,6 +23,7 @@ pub(super) fn cache(check: &mut Checker, declared: &Cache) -> ValidCache {
         )),
         popularity: defaults::POPULARITY.or(declared.popularity),
         pin: pin(check, "spec.cache.pin", declared.pin.as_ref()),
+        present: 0,
     }
 }
 
