@@ -72,6 +72,18 @@ async def a_cookie_hits_what_is_public_and_never_gets_anothers_page(site):
 
 
 @check
+async def nobody_writes_into_what_others_get(site):
+    edge = site.edges[0].address
+    for number, header in enumerate(("X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto", "Forwarded",
+                                     "X-Original-URL", "X-HTTP-Method-Override")):
+        path = f"/poison/{number}"
+        await ask(edge, path, headers={header: "evil"})
+        assert (await ask(edge, path)).cache == "miss", header
+        assert (await ask(edge, path, headers={header: "evil"})).cache != "miss", header
+        assert site.web.asked[path] == 2 or (await ask(edge, path, headers={header: "evil"})).cache == "pass", header
+
+
+@check
 async def the_origin_sees_requests_as_without_a_proxy(site):
     edge = site.edges[0].address
     await ask(edge, "/seen", headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https", "X-Request-ID": "r1"})

@@ -47,14 +47,25 @@ sub vcl_recv {
   }
 }
 
+# Frameworks take these for the address, the method or the host: such an answer is the client's alone.
+sub vcl_req_method {
+  if (req.http.Forwarded || req.http.X-Original-URL || req.http.X-Rewrite-URL || req.http.X-HTTP-Method-Override ||
+      req.http.X-HTTP-Method || req.http.X-Method-Override) {
+    return (pass);
+  }
+}
+
 # A cookie does not forbid an answer that the origin marks public; one that depends on it says Vary.
 sub vcl_req_cookie {
   return;
 }
 
 sub vcl_hash {
-  # Addresses within an answer may depend on it.
+  # Addresses within an answer may depend on them: nobody may write his own into what others get.
   hash_data(req.http.X-Forwarded-Proto);
+  hash_data(req.http.X-Forwarded-Host);
+  hash_data(req.http.X-Forwarded-Port);
+  hash_data(req.http.X-Forwarded-Prefix);
 }
 
 sub vcl_hit {
