@@ -95,9 +95,9 @@ fn schedule(text: &str) -> Result<(), String> {
 
 fn is_entry(entry: &str, low: u32, high: u32, names: &[&str]) -> bool {
     let number = |text: &str| {
-        let named = names.iter().position(|name| text.eq_ignore_ascii_case(name));
-        let value = match named {
-            Some(position) => u32::try_from(position).ok().map(|position| position + low),
+        let position = names.iter().position(|name| text.eq_ignore_ascii_case(name));
+        let value = match position {
+            Some(place) => u32::try_from(place).ok().map(|place| place + low),
             None if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
             None => None,
         };
