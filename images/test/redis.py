@@ -371,29 +371,44 @@ def users(cluster):
     assert refused == [True] * 5 and flushes == (cluster.world.tier == "cache")
 
 
-def growth(tier):
-    """One member becomes three under a writer: sessions stay, whoever remembers an earlier growth."""
-    cluster = Cluster(tier, 1)
+def grow(cluster, name):
+    """One member becomes three as the operator does it: new members, new routers, then the first member's new template."""
     writer = Writer(cluster, wait=False)
     time.sleep(2)
     at = time.monotonic()
-    three = World(tier, 3)
+    three = World(cluster.world.tier, 3)
     three.secret = cluster.world.secret
     cluster.world = three
     cluster.create(1)
     cluster.create(2)
-    before = cluster.router
     while not all(cluster.pods[o].probe("ready") for o in (1, 2)):
         assert time.monotonic() < at + 60, "the new members do not follow"
         time.sleep(0.3)
-    before.stop()
+    cluster.router.stop()
     cluster.router = Router(three)
     time.sleep(3)
     cluster.delete(0)
     cluster.create(0)
     cluster.settle()
     time.sleep(1)
-    report(f"{tier}: one member becomes three", writer, at)
+    report(f"{cluster.world.tier}: {name}", writer, at)
+
+
+def growth(tier):
+    """Sessions stay when one member becomes three; also a second time, with volumes that remember the first."""
+    cluster = Cluster(tier, 1)
+    grow(cluster, "one member becomes three")
+    if tier == "sessions":
+        secret = cluster.world.secret
+        for ordinal in list(cluster.pods):
+            cluster.delete(ordinal, graceful=False)
+        cluster.router.stop()
+        cluster.world = World(tier, 1)
+        cluster.world.secret = secret
+        cluster.create(0)
+        cluster.router = Router(cluster.world)
+        cluster.settle()
+        grow(cluster, "grown again, with old volumes")
     cluster.stop()
 
 
