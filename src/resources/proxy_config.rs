@@ -115,7 +115,7 @@ mod tests {
             slots: 4,
             max_connections: 500,
         };
-        assert_eq!(threads_of_a_pool(256 * MIB, &settings(62)), 116);
+        assert_eq!(threads_of_a_pool(256 * MIB, &settings(62)), 100);
         assert_eq!(threads_of_a_pool(256 * MIB, &settings(1000)), 50);
         assert_eq!(threads_of_a_pool(8192 * MIB, &settings(5000)), 2500);
     }
