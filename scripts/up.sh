@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # `make up`: from a bare machine to the sample shop with an order in its database.
+# `make up SAMPLE=shop-whole` takes the shop with every tier: cache, sessions, queue, workers and caching proxy beside.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$ROOT"
 CLUSTER=tests/cluster/cluster.sh
 URL=http://127.0.0.1:18080
 HOST=shop.example.com
+SAMPLE=${SAMPLE:-shop}
+[ -f "manifests/samples/$SAMPLE.yaml" ] || die "There is no sample $SAMPLE; those of the shop are shop and shop-whole."
 
 need_rust
 say "the local cluster"
@@ -20,10 +23,10 @@ install_operator
 
 say "the sample shop"
 mkdir -p build
-sed "s|localhost/scaledapp/shop:dev|$(image shop)|" manifests/samples/shop.yaml >build/shop.yaml
+sed "s|localhost/scaledapp/shop:dev|$(image shop)|" "manifests/samples/$SAMPLE.yaml" >build/shop.yaml
 kubectl="$(tests/cluster/build.sh)/kins kubectl"
 $kubectl apply -f build/shop.yaml
-$kubectl wait --for=condition=Ready scaledapp/shop --timeout=5m
+$kubectl wait --for=condition=Ready scaledapp/shop --timeout=10m
 
 say "an order through the ingress, read back from a replica"
 order=$(curl -sf --retry 20 --retry-connrefused --retry-delay 1 -H "Host: $HOST" -H 'content-type: application/json' \

@@ -74,8 +74,8 @@ async fn volumes_without_their_passwords_or_identity_are_refused_before_anything
     operator.quiet().await;
     assert!(children(&client, &namespace, "hello").await.is_empty());
 
-    let passwords: std::collections::BTreeMap<_, _> =
-        scaledapp::resources::credentials::KEYS.map(|key| (key, "kept")).into();
+    let keys = scaledapp::resources::credentials::keys(scaledapp::planner::Tier::Database);
+    let passwords: std::collections::BTreeMap<_, _> = keys.iter().map(|key| (key, "kept")).collect();
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hello-database-auth",
         "labels": {"app.kubernetes.io/managed-by": "scaledapp", "scaledapp.dev/app": "hello"}}, "stringData": passwords});
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);

@@ -11,3 +11,5 @@ mod lifecycle;
 mod quiet;
 mod shop;
 mod story;
+mod whole;
+mod whole_gone;
