@@ -5,22 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::{
-    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
-};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, PersistentVolumeClaim, PersistentVolumeClaimSpec, Service, ServiceAccount, ServicePort, ServiceSpec,
-    VolumeResourceRequirements,
-};
-use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
+use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount, ServicePort};
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::meta::{Part, hash};
-use super::{Context, Stage, database_config, database_network, database_pod, names};
-use crate::api::DeletionPolicy;
+use super::{Context, Stage, database_config, database_network, database_pod, disruption, members, names};
 use crate::planner::{DatabaseSettings, Tier, TierPlan, TierSettings};
 use crate::resources::DesiredSet;
 
@@ -50,17 +40,18 @@ pub fn slots(members: u32) -> u32 {
 /// Adds the database's objects.
 pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
     let Some((tier, settings)) = planned(context) else { return };
-    let members = tier.replicas.max;
+    let (app, members) = (&context.app.name, tier.replicas.max);
     set.add(Stage::Foundation, &account(context));
     set.add(Stage::Foundation, &role(context, members));
     set.add(Stage::Foundation, &role_binding(context));
     set.add(Stage::Foundation, &config_map(context, settings, members));
     set.add(Stage::Foundation, &database_network::policy(context));
-    set.add(Stage::Foundation, &headless(context));
+    set.add(Stage::Foundation, &members::headless(context, &PART, names::database_members(app), ports()));
     for ordinal in 0..slots(members) {
-        set.add(Stage::Foundation, &member_service(context, ordinal));
+        let name = names::database_member(app, ordinal);
+        set.add(Stage::Foundation, &members::member_service(context, &PART, name, ports()));
     }
-    set.add_some(Stage::Foundation, disruption_budget(context, members).as_ref());
+    set.add_some(Stage::Foundation, disruption::members(context, &PART, names::database(app), members).as_ref());
     set.add(Stage::Foundation, &stateful_set(context, tier, settings));
 }
 
@@ -121,70 +112,13 @@ fn config_map(context: &Context<'_>, settings: &DatabaseSettings, members: u32) 
 }
 
 fn ports() -> Vec<ServicePort> {
-    [("postgresql", 5432), ("patroni", 8008), ("lag", 8009)]
-        .into_iter()
-        .map(|(name, port)| ServicePort {
-            name: Some(name.to_owned()),
-            port,
-            target_port: Some(IntOrString::Int(port)),
-            protocol: Some("TCP".to_owned()),
-            ..ServicePort::default()
-        })
-        .collect()
-}
-
-fn headless(context: &Context<'_>) -> Service {
-    Service {
-        metadata: PART.meta(context.app, names::database_members(&context.app.name)),
-        spec: Some(ServiceSpec {
-            cluster_ip: Some("None".to_owned()),
-            selector: Some(PART.selector(context.app)),
-            publish_not_ready_addresses: Some(true),
-            ports: Some(ports()),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
-}
-
-/// An address of one member that outlives its pods: the routers resolve it once and need no DNS in a failover.
-fn member_service(context: &Context<'_>, ordinal: u32) -> Service {
-    let name = names::database_member(&context.app.name, ordinal);
-    let mut selector = PART.selector(context.app);
-    selector.insert("statefulset.kubernetes.io/pod-name".to_owned(), name.clone());
-    Service {
-        metadata: PART.meta(context.app, name),
-        spec: Some(ServiceSpec {
-            selector: Some(selector),
-            publish_not_ready_addresses: Some(true),
-            ports: Some(ports()),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
-}
-
-/// One member at a time may leave. A single member has no budget: it would block every drain.
-fn disruption_budget(context: &Context<'_>, members: u32) -> Option<PodDisruptionBudget> {
-    (members >= 2).then(|| PodDisruptionBudget {
-        metadata: PART.meta(context.app, names::database(&context.app.name)),
-        spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(PART.label_selector(context.app)),
-            unhealthy_pod_eviction_policy: Some("IfHealthyBudget".to_owned()),
-            ..PodDisruptionBudgetSpec::default()
-        }),
-        ..PodDisruptionBudget::default()
-    })
+    [("postgresql", 5432), ("patroni", 8008), ("lag", 8009)].map(|(name, port)| members::same_port(name, port)).into()
 }
 
 fn stateful_set(context: &Context<'_>, tier: &TierPlan, settings: &DatabaseSettings) -> StatefulSet {
     let app = context.app;
     let members = tier.replicas.max;
-    let when = match app.deletion_policy {
-        DeletionPolicy::Retain => "Retain",
-        DeletionPolicy::Delete => "Delete",
-    };
+    let class = app.database.as_ref().and_then(|database| database.storage_class.clone());
     // Only what a member reads at its start, and nothing that depends on sizes or on how many members there are.
     let config_hash = hash([database_config::static_file(context).to_string().as_str()]);
     StatefulSet {
@@ -198,40 +132,12 @@ fn stateful_set(context: &Context<'_>, tier: &TierPlan, settings: &DatabaseSetti
                 type_: Some("OnDelete".to_owned()),
                 ..StatefulSetUpdateStrategy::default()
             }),
-            persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
-                when_deleted: Some(when.to_owned()),
-                // A member that left may hold the only copy of something: its volume goes by hand or not at all.
-                when_scaled: Some("Retain".to_owned()),
-            }),
+            persistent_volume_claim_retention_policy: Some(members::retention(context)),
             revision_history_limit: Some(5),
             template: database_pod::template(context, &context.environment.images, settings, config_hash),
-            volume_claim_templates: Some(vec![claim(context, settings)]),
+            volume_claim_templates: Some(vec![members::claim(context, &PART, class, settings.postgres.storage)]),
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
-    }
-}
-
-fn claim(context: &Context<'_>, settings: &DatabaseSettings) -> PersistentVolumeClaim {
-    let class = context.app.database.as_ref().and_then(|database| database.storage_class.clone());
-    PersistentVolumeClaim {
-        metadata: ObjectMeta {
-            name: Some("data".to_owned()),
-            labels: Some(PART.labels(context.app)),
-            ..ObjectMeta::default()
-        },
-        spec: Some(PersistentVolumeClaimSpec {
-            access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
-            storage_class_name: class.or_else(|| context.environment.storage_class.clone()),
-            resources: Some(VolumeResourceRequirements {
-                requests: Some(BTreeMap::from([(
-                    "storage".to_owned(),
-                    Quantity(settings.postgres.storage.quantity()),
-                )])),
-                ..VolumeResourceRequirements::default()
-            }),
-            ..PersistentVolumeClaimSpec::default()
-        }),
-        ..PersistentVolumeClaim::default()
     }
 }

@@ -27,3 +27,19 @@ pub fn stateless(
         ..PodDisruptionBudget::default()
     })
 }
+
+/// The budget of members that hold data: one at a time may leave, and only while the others are well. A single member
+/// has none: it would block every drain.
+#[must_use]
+pub fn members(context: &Context<'_>, part: &Part<'_>, name: String, members: u32) -> Option<PodDisruptionBudget> {
+    (members >= 2).then(|| PodDisruptionBudget {
+        metadata: part.meta(context.app, name),
+        spec: Some(PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(1)),
+            selector: Some(part.label_selector(context.app)),
+            unhealthy_pod_eviction_policy: Some("IfHealthyBudget".to_owned()),
+            ..PodDisruptionBudgetSpec::default()
+        }),
+        ..PodDisruptionBudget::default()
+    })
+}

@@ -20,6 +20,7 @@ pub mod edge_config;
 mod edge_limits;
 mod edge_proxy_config;
 pub mod ingress;
+pub mod members;
 pub mod meta;
 pub mod migrations;
 pub mod names;

@@ -31,31 +31,31 @@ pub fn ingress(app: &AppName) -> String {
 /// Objects of the database, its binding Secret and Patroni's scope.
 #[must_use]
 pub fn database(app: &AppName) -> String {
-    format!("{app}-database")
+    engine(app, Tier::Database)
 }
 
 /// Headless Service of the database's members.
 #[must_use]
 pub fn database_members(app: &AppName) -> String {
-    format!("{app}-database-members")
+    engine_members(app, Tier::Database)
 }
 
 /// Service of one member of the database; the pod's name is the same.
 #[must_use]
 pub fn database_member(app: &AppName, ordinal: u32) -> String {
-    format!("{app}-database-{ordinal}")
+    engine_member(app, Tier::Database, ordinal)
 }
 
 /// Secret with the generated passwords.
 #[must_use]
 pub fn database_auth(app: &AppName) -> String {
-    format!("{app}-database-auth")
+    engine_auth(app, Tier::Database)
 }
 
 /// Volume claim of one member of the database.
 #[must_use]
 pub fn database_claim(app: &AppName, ordinal: u32) -> String {
-    format!("data-{app}-database-{ordinal}")
+    engine_claim(app, Tier::Database, ordinal)
 }
 
 /// Patroni's own ConfigMaps: configuration, leader lock, synchronous members, requested failover.

@@ -3,9 +3,10 @@
 //! Must never hold what changes when the database grows from one member to three: the pool reads
 //! both only at its start.
 
-use super::{Context, names};
+use super::Context;
+use super::router::{self, HEALTH, RESOLVE, RESOLVERS};
 use crate::api::Pooling;
-use crate::planner::PoolSettings;
+use crate::planner::{PoolSettings, Tier};
 
 /// The pool's configuration. Clients wait through a failover instead of failing: the router holds
 /// log-ins while no primary lives, and `query_wait_timeout` is as long.
@@ -82,13 +83,9 @@ stats_period = 60
 /// `fall` and `timeout check` make these together; neither may change alone.
 #[must_use]
 pub fn router(context: &Context<'_>, settings: &PoolSettings, slots: u32) -> String {
-    let app = context.app;
-    let address = |ordinal: u32| {
-        let name = names::database_member(&app.name, ordinal);
-        format!("server {name} {name}.{}.svc.{}:5432 check", app.namespace, context.environment.cluster_domain)
-    };
     let lines = |suffix: &str| {
-        let lines: Vec<String> = (0..slots).map(|ordinal| format!("  {}{suffix}\n", address(ordinal))).collect();
+        let address = |ordinal| router::server(context, Tier::Database, ordinal, 5432);
+        let lines: Vec<String> = (0..slots).map(|ordinal| format!("  {} check{suffix}\n", address(ordinal))).collect();
         lines.concat()
     };
     let write = lines("");
@@ -116,22 +113,9 @@ defaults
   timeout client 24h
   timeout server 24h
   timeout queue 30s
-  default-server inter 750ms fastinter 100ms downinter 500ms fall 5 rise 1 on-marked-down shutdown-sessions resolvers cluster init-addr last,none resolve-prefer ipv4
+  default-server inter 750ms fastinter 100ms downinter 500ms fall 5 rise 1 on-marked-down shutdown-sessions {RESOLVE}
 
-# A silent DNS must never take a server out, hence the holds; a Service that was made anew has a new address, which counts at once.
-resolvers cluster
-  parse-resolv-conf
-  accepted_payload_size 8192
-  resolve_retries 3
-  timeout resolve 1s
-  timeout retry 1s
-  hold valid 10s
-  hold nx 1h
-  hold timeout 1h
-  hold refused 1h
-  hold other 1h
-  hold obsolete 0s
-
+{RESOLVERS}
 # A new connection waits for a server that takes sessions, up to 29 s.
 frontend write
   bind :5001
@@ -164,14 +148,6 @@ backend read
   http-check expect status 200
 {read}
 # About the router itself, never about the database behind it.
-frontend health
-  mode http
-  bind :8405
-  timeout client 10s
-  http-request return status 200 content-type text/plain string \"ok\\n\" if {{ path /healthz }}
-  http-request use-service prometheus-exporter if {{ path /metrics }}
-  stats enable
-  stats uri /stats
-"
+{HEALTH}"
     )
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::{
     ConfigMap, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, PodSpec, PodTemplateSpec, Probe,
-    SecretVolumeSource, Service, ServicePort, ServiceSpec, Volume,
+    SecretVolumeSource, ServicePort, Volume,
 };
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -15,7 +15,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::database_pod::{mount, port};
 use super::meta::{self, Part};
-use super::{Context, DesiredSet, Stage, credentials, disruption, names, network, pod, proxy_config, rollout};
+use super::{Context, DesiredSet, Stage, credentials, disruption, members, names, network, pod, proxy_config, rollout};
 use crate::domain::quantity::MIB;
 use crate::domain::{Bytes, Millicores};
 use crate::planner::{ProxySettings, Size, Tier, TierPlan, TierSettings};
@@ -55,12 +55,13 @@ pub(super) fn planned<'a>(context: &Context<'a>) -> Option<(&'a TierPlan, &'a Pr
 /// Adds the proxy's objects.
 pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
     let Some((tier, settings)) = planned(context) else { return };
-    let name = names::engine(&context.app.name, Tier::Proxy);
-    let replicas = tier.replicas.max;
+    let (app, replicas) = (&context.app.name, tier.replicas.max);
+    let name = names::engine(app, Tier::Proxy);
     set.add(Stage::Foundation, &network_policy(context, name.clone()));
-    set.add(Stage::Foundation, &headless(context));
+    set.add(Stage::Foundation, &members::headless(context, &PART, names::engine_members(app, Tier::Proxy), ports()));
     for ordinal in 0..settings.slots.max(replicas) {
-        set.add(Stage::Foundation, &pod_service(context, ordinal));
+        let pod = names::engine_member(app, Tier::Proxy, ordinal);
+        set.add(Stage::Foundation, &members::member_service(context, &PART, pod, ports()));
     }
     set.add_some(Stage::Foundation, disruption::stateless(context, &PART, name.clone(), replicas, 1).as_ref());
     set.add(Stage::Serve, &config_map(context, name.clone(), settings));
@@ -77,47 +78,8 @@ fn network_policy(context: &Context<'_>, name: String) -> NetworkPolicy {
 }
 
 fn ports() -> Vec<ServicePort> {
-    [("http", PORT), ("admin", ADMIN_PORT)]
-        .into_iter()
-        .map(|(name, port)| ServicePort {
-            name: Some(name.to_owned()),
-            port: i32::from(port),
-            target_port: Some(IntOrString::String(name.to_owned())),
-            protocol: Some("TCP".to_owned()),
-            ..ServicePort::default()
-        })
-        .collect()
-}
-
-fn headless(context: &Context<'_>) -> Service {
-    Service {
-        metadata: PART.meta(context.app, names::engine_members(&context.app.name, Tier::Proxy)),
-        spec: Some(ServiceSpec {
-            cluster_ip: Some("None".to_owned()),
-            selector: Some(PART.selector(context.app)),
-            publish_not_ready_addresses: Some(true),
-            ports: Some(ports()),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
-}
-
-/// An address of one pod that outlives it. The edges check it themselves: what the API server thinks of the pod is later.
-fn pod_service(context: &Context<'_>, ordinal: u32) -> Service {
-    let name = names::engine_member(&context.app.name, Tier::Proxy, ordinal);
-    let mut selector = PART.selector(context.app);
-    selector.insert("statefulset.kubernetes.io/pod-name".to_owned(), name.clone());
-    Service {
-        metadata: PART.meta(context.app, name),
-        spec: Some(ServiceSpec {
-            selector: Some(selector),
-            publish_not_ready_addresses: Some(true),
-            ports: Some(ports()),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
+    let named = |(name, port): (&str, u16)| members::service_port(name, port, IntOrString::String(name.to_owned()));
+    [("http", PORT), ("admin", ADMIN_PORT)].map(named).into()
 }
 
 fn config_map(context: &Context<'_>, name: String, settings: &ProxySettings) -> ConfigMap {

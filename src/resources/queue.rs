@@ -6,23 +6,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::apps::v1::{
-    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
-};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, PersistentVolumeClaim, PersistentVolumeClaimSpec, Secret, Service, ServicePort, ServiceSpec,
-    VolumeResourceRequirements,
-};
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServicePort};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::meta::{Part, hash};
 use super::router::Router;
-use super::{Context, DesiredSet, Stage, names, network, queue_config, queue_pod};
-use crate::api::DeletionPolicy;
+use super::{Context, DesiredSet, Stage, disruption, members, names, network, queue_config, queue_pod};
 use crate::planner::{QueueSettings, Tier, TierPlan, TierSettings};
 
 /// The queue as part of an application.
@@ -31,7 +21,7 @@ pub const PART: Part<'static> = Part { component: "queue", name: "rabbitmq", ser
 /// Members for which Services and places in the routers exist whatever the plan says, so that growing from one to
 /// three changes no name.
 const LEAST_SLOTS: u32 = 3;
-/// Ports of a member: clients, management, metrics, the members' own talk, and where they ask for its port.
+/// Ports of a member: clients (the only one of its own Service), management, metrics, the members' own talk, and where they ask for its port.
 const PORTS: [(&str, u16); 5] =
     [("amqp", 5672), ("management", 15672), ("metrics", 15692), ("distribution", 25672), ("mapper", 4369)];
 
@@ -47,16 +37,23 @@ fn planned<'a>(context: &Context<'a>) -> Option<(&'a TierPlan, &'a QueueSettings
 /// Adds the queue's objects.
 pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
     let Some((tier, settings)) = planned(context) else { return };
-    let members = tier.replicas.max;
+    let (app, members) = (&context.app.name, tier.replicas.max);
     let slots = members.max(LEAST_SLOTS);
     let config = config_map(context, settings, members);
     set.add_some(Stage::Foundation, secret(context).as_ref());
     set.add(Stage::Foundation, &policy(context));
-    set.add(Stage::Foundation, &headless(context));
+    set.add(
+        Stage::Foundation,
+        &members::headless(context, &PART, names::engine_members(app, Tier::Queue), ports(&PORTS)),
+    );
     for ordinal in 0..slots {
-        set.add(Stage::Foundation, &member_service(context, ordinal));
+        let name = names::engine_member(app, Tier::Queue, ordinal);
+        set.add(Stage::Foundation, &members::member_service(context, &PART, name, ports(&PORTS[..1])));
     }
-    set.add_some(Stage::Foundation, disruption_budget(context, members).as_ref());
+    set.add_some(
+        Stage::Foundation,
+        disruption::members(context, &PART, names::engine(app, Tier::Queue), members).as_ref(),
+    );
     set.add(Stage::Foundation, &stateful_set(context, tier, &queue_config::server(settings)));
     set.add(Stage::Foundation, &config);
     let router = Router {
@@ -114,71 +111,12 @@ fn policy(context: &Context<'_>) -> NetworkPolicy {
     network::policy(context, &PART, names::engine(&context.app.name, Tier::Queue), ingress, Some(egress))
 }
 
-fn ports() -> Vec<ServicePort> {
-    PORTS
-        .into_iter()
-        .map(|(name, port)| ServicePort {
-            name: Some(name.to_owned()),
-            port: i32::from(port),
-            target_port: Some(IntOrString::Int(i32::from(port))),
-            protocol: Some("TCP".to_owned()),
-            ..ServicePort::default()
-        })
-        .collect()
-}
-
-/// Members find each other by it before they are ready.
-fn headless(context: &Context<'_>) -> Service {
-    Service {
-        metadata: PART.meta(context.app, names::engine_members(&context.app.name, Tier::Queue)),
-        spec: Some(ServiceSpec {
-            cluster_ip: Some("None".to_owned()),
-            selector: Some(PART.selector(context.app)),
-            publish_not_ready_addresses: Some(true),
-            ports: Some(ports()),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
-}
-
-/// An address of one member that outlives its pods: the routers read it once and need no DNS afterwards.
-fn member_service(context: &Context<'_>, ordinal: u32) -> Service {
-    let name = names::engine_member(&context.app.name, Tier::Queue, ordinal);
-    let mut selector = PART.selector(context.app);
-    selector.insert("statefulset.kubernetes.io/pod-name".to_owned(), name.clone());
-    Service {
-        metadata: PART.meta(context.app, name),
-        spec: Some(ServiceSpec {
-            selector: Some(selector),
-            publish_not_ready_addresses: Some(true),
-            ports: Some(ports().into_iter().filter(|port| port.port == 5672).collect()),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
-}
-
-/// One member at a time may leave. A single member has no budget: it would block every drain.
-fn disruption_budget(context: &Context<'_>, members: u32) -> Option<PodDisruptionBudget> {
-    (members >= 2).then(|| PodDisruptionBudget {
-        metadata: PART.meta(context.app, names::engine(&context.app.name, Tier::Queue)),
-        spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(PART.label_selector(context.app)),
-            unhealthy_pod_eviction_policy: Some("IfHealthyBudget".to_owned()),
-            ..PodDisruptionBudgetSpec::default()
-        }),
-        ..PodDisruptionBudget::default()
-    })
+fn ports(ports: &[(&str, u16)]) -> Vec<ServicePort> {
+    ports.iter().map(|(name, port)| members::same_port(name, *port)).collect()
 }
 
 fn stateful_set(context: &Context<'_>, tier: &TierPlan, server: &str) -> StatefulSet {
     let app = context.app;
-    let when = match app.deletion_policy {
-        DeletionPolicy::Retain => "Retain",
-        DeletionPolicy::Delete => "Delete",
-    };
     StatefulSet {
         metadata: PART.meta(app, names::engine(&app.name, Tier::Queue)),
         spec: Some(StatefulSetSpec {
@@ -191,36 +129,12 @@ fn stateful_set(context: &Context<'_>, tier: &TierPlan, server: &str) -> Statefu
                 type_: Some("RollingUpdate".to_owned()),
                 ..StatefulSetUpdateStrategy::default()
             }),
-            persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
-                when_deleted: Some(when.to_owned()),
-                // A member that left may hold the only copy of something: its volume goes by hand or not at all.
-                when_scaled: Some("Retain".to_owned()),
-            }),
+            persistent_volume_claim_retention_policy: Some(members::retention(context)),
             revision_history_limit: Some(5),
             template: queue_pod::template(context, tier, hash([server])),
-            volume_claim_templates: Some(vec![claim(context, tier)]),
+            volume_claim_templates: Some(vec![members::claim(context, &PART, None, tier.per_replica.storage)]),
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
-    }
-}
-
-fn claim(context: &Context<'_>, tier: &TierPlan) -> PersistentVolumeClaim {
-    PersistentVolumeClaim {
-        metadata: ObjectMeta {
-            name: Some("data".to_owned()),
-            labels: Some(PART.labels(context.app)),
-            ..ObjectMeta::default()
-        },
-        spec: Some(PersistentVolumeClaimSpec {
-            access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
-            storage_class_name: context.environment.storage_class.clone(),
-            resources: Some(VolumeResourceRequirements {
-                requests: Some(BTreeMap::from([("storage".to_owned(), Quantity(tier.per_replica.storage.quantity()))])),
-                ..VolumeResourceRequirements::default()
-            }),
-            ..PersistentVolumeClaimSpec::default()
-        }),
-        ..PersistentVolumeClaim::default()
     }
 }

@@ -6,23 +6,16 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::apps::v1::{
-    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
-};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, PersistentVolumeClaim, PersistentVolumeClaimSpec, Secret, Service, ServicePort, ServiceSpec,
-    VolumeResourceRequirements,
-};
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServicePort};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::meta::{Part, hash};
 use super::router::Router;
-use super::{Context, DesiredSet, Stage, bindings, names, network, redis_config, redis_pod, redis_router};
-use crate::api::DeletionPolicy;
+use super::{
+    Context, DesiredSet, Stage, bindings, disruption, members, names, network, redis_config, redis_pod, redis_router,
+};
 use crate::planner::{RedisSettings, Tier, TierPlan, TierSettings};
 
 /// Port of Redis.
@@ -69,15 +62,20 @@ impl<'a> Store<'a> {
 /// Adds the objects of a cache or of a session store, where there is one.
 pub fn build(context: &Context<'_>, tier: Tier, set: &mut DesiredSet) {
     let Some(store) = Store::planned(context, tier) else { return };
+    let (app, part) = (&context.app.name, store.part());
     let config = config_map(context, &store);
     let secret = secret(context, &store);
     set.add_some(Stage::Foundation, secret.as_ref());
     set.add(Stage::Foundation, &policy(context, &store));
-    set.add(Stage::Foundation, &headless(context, &store));
+    set.add(Stage::Foundation, &members::headless(context, &part, names::engine_members(app, tier), ports()));
     for ordinal in 0..store.slots() {
-        set.add(Stage::Foundation, &member_service(context, &store, ordinal));
+        let name = names::engine_member(app, tier, ordinal);
+        set.add(Stage::Foundation, &members::member_service(context, &part, name, member_ports(ordinal)));
     }
-    set.add_some(Stage::Foundation, disruption_budget(context, &store).as_ref());
+    set.add_some(
+        Stage::Foundation,
+        disruption::members(context, &part, names::engine(app, tier), store.members()).as_ref(),
+    );
     set.add(Stage::Foundation, &stateful_set(context, &store, &config, secret.as_ref()));
     set.add(Stage::Foundation, &config);
     let router = Router {
@@ -133,75 +131,21 @@ fn policy(context: &Context<'_>, store: &Store<'_>) -> NetworkPolicy {
     network::policy(context, &store.part(), names::engine(&context.app.name, store.tier), ingress, Some(egress))
 }
 
-fn service_port(name: &str, port: u16, target: u16) -> ServicePort {
-    ServicePort {
-        name: Some(name.to_owned()),
-        port: i32::from(port),
-        target_port: Some(IntOrString::Int(i32::from(target))),
-        protocol: Some("TCP".to_owned()),
-        ..ServicePort::default()
-    }
+/// Ports of all members.
+fn ports() -> Vec<ServicePort> {
+    vec![members::same_port("redis", PORT), members::same_port("sentinel", SENTINEL_PORT)]
 }
 
-fn headless(context: &Context<'_>, store: &Store<'_>) -> Service {
-    Service {
-        metadata: store.part().meta(context.app, names::engine_members(&context.app.name, store.tier)),
-        spec: Some(ServiceSpec {
-            cluster_ip: Some("None".to_owned()),
-            selector: Some(store.part().selector(context.app)),
-            publish_not_ready_addresses: Some(true),
-            ports: Some(vec![
-                service_port("redis", PORT, PORT),
-                service_port("sentinel", SENTINEL_PORT, SENTINEL_PORT),
-            ]),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
-}
-
-/// The address by which members know each other: it outlives pods, so nobody needs DNS in a failover.
-fn member_service(context: &Context<'_>, store: &Store<'_>, ordinal: u32) -> Service {
-    let name = names::engine_member(&context.app.name, store.tier, ordinal);
-    let mut selector = store.part().selector(context.app);
-    selector.insert("statefulset.kubernetes.io/pod-name".to_owned(), name.clone());
+/// Ports of one member's Service, by which the members know each other.
+fn member_ports(ordinal: u32) -> Vec<ServicePort> {
     let announced = ANNOUNCED_PORT + u16::try_from(ordinal).unwrap_or_default();
-    Service {
-        metadata: store.part().meta(context.app, name),
-        spec: Some(ServiceSpec {
-            selector: Some(selector),
-            publish_not_ready_addresses: Some(true),
-            ports: Some(vec![
-                service_port("redis", PORT, PORT),
-                service_port("announced", announced, PORT),
-                service_port("sentinel", SENTINEL_PORT, SENTINEL_PORT),
-            ]),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
-}
-
-/// One member at a time may leave. A single member has no budget: it would block every drain.
-fn disruption_budget(context: &Context<'_>, store: &Store<'_>) -> Option<PodDisruptionBudget> {
-    (store.members() >= 2).then(|| PodDisruptionBudget {
-        metadata: store.part().meta(context.app, names::engine(&context.app.name, store.tier)),
-        spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(store.part().label_selector(context.app)),
-            unhealthy_pod_eviction_policy: Some("IfHealthyBudget".to_owned()),
-            ..PodDisruptionBudgetSpec::default()
-        }),
-        ..PodDisruptionBudget::default()
-    })
+    let mut ports = ports();
+    ports.insert(1, members::service_port("announced", announced, IntOrString::Int(i32::from(PORT))));
+    ports
 }
 
 fn stateful_set(context: &Context<'_>, store: &Store<'_>, config: &ConfigMap, secret: Option<&Secret>) -> StatefulSet {
-    let app = context.app;
-    let when_deleted = match app.deletion_policy {
-        DeletionPolicy::Retain => "Retain",
-        DeletionPolicy::Delete => "Delete",
-    };
+    let (app, persistent) = (context.app, store.settings.persistent);
     // What a member reads at its start. Hashes of passwords are in it where they are known.
     let users = secret.and_then(|secret| secret.data.as_ref()?.get("users.acl"));
     let users = users.map(|ByteString(bytes)| String::from_utf8_lossy(bytes));
@@ -218,38 +162,13 @@ fn stateful_set(context: &Context<'_>, store: &Store<'_>, config: &ConfigMap, se
                 type_: Some("RollingUpdate".to_owned()),
                 ..StatefulSetUpdateStrategy::default()
             }),
-            persistent_volume_claim_retention_policy: store.settings.persistent.then(|| {
-                StatefulSetPersistentVolumeClaimRetentionPolicy {
-                    when_deleted: Some(when_deleted.to_owned()),
-                    when_scaled: Some("Retain".to_owned()),
-                }
-            }),
+            persistent_volume_claim_retention_policy: persistent.then(|| members::retention(context)),
             revision_history_limit: Some(5),
             template: redis_pod::template(context, store, hash(texts)),
-            volume_claim_templates: store.settings.persistent.then(|| vec![claim(context, store)]),
+            volume_claim_templates: persistent
+                .then(|| vec![members::claim(context, &store.part(), None, store.settings.redis.storage)]),
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
-    }
-}
-
-fn claim(context: &Context<'_>, store: &Store<'_>) -> PersistentVolumeClaim {
-    let storage = Quantity(store.settings.redis.storage.quantity());
-    PersistentVolumeClaim {
-        metadata: ObjectMeta {
-            name: Some(redis_pod::DATA.to_owned()),
-            labels: Some(store.part().labels(context.app)),
-            ..ObjectMeta::default()
-        },
-        spec: Some(PersistentVolumeClaimSpec {
-            access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
-            storage_class_name: context.environment.storage_class.clone(),
-            resources: Some(VolumeResourceRequirements {
-                requests: Some(BTreeMap::from([("storage".to_owned(), storage)])),
-                ..VolumeResourceRequirements::default()
-            }),
-            ..PersistentVolumeClaimSpec::default()
-        }),
-        ..PersistentVolumeClaim::default()
     }
 }

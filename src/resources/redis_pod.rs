@@ -13,7 +13,7 @@ use super::redis::{PORT, SENTINEL_PORT, Store};
 use super::{Context, bindings, names, pod, rollout};
 
 /// Name of the volume with the data.
-pub(super) const DATA: &str = "data";
+const DATA: &str = super::members::VOLUME;
 /// A hand-over of the master's role (8 s at most), and Redis' own wait for its replicas (10 s).
 const FINISH_SECONDS: i64 = 40;
 /// How long the Sentinel of a pod that leaves goes on.

@@ -162,6 +162,35 @@ impl Router<'_> {
     }
 }
 
+/// How routers read names, the pool's too.
+pub const RESOLVERS: &str = "\
+# A silent DNS must never take a server out, hence the holds; a Service that was made anew has a new address, which counts at once.
+resolvers cluster
+  parse-resolv-conf
+  accepted_payload_size 8192
+  resolve_retries 3
+  timeout resolve 1s
+  timeout retry 1s
+  hold valid 10s
+  hold nx 1h
+  hold timeout 1h
+  hold refused 1h
+  hold other 1h
+  hold obsolete 0s
+";
+
+/// Where a router tells about itself, the pool's too.
+pub const HEALTH: &str = "\
+frontend health
+  mode http
+  bind :8405
+  timeout client 10s
+  http-request return status 200 content-type text/plain string \"ok\\n\" if { path /healthz }
+  http-request use-service prometheus-exporter if { path /metrics }
+  stats enable
+  stats uri /stats
+";
+
 /// The beginning of every router's configuration: TCP, patient sessions, members by names that are read at the start
 /// and when a Service is made anew. `defaults` adds to the section of that name.
 #[must_use]
@@ -186,30 +215,9 @@ defaults
   timeout client 24h
   timeout server 24h
 {defaults}
-# A silent DNS must never take a server out, hence the holds; a Service that was made anew has a new address, which counts at once.
-resolvers cluster
-  parse-resolv-conf
-  accepted_payload_size 8192
-  resolve_retries 3
-  timeout resolve 1s
-  timeout retry 1s
-  hold valid 10s
-  hold nx 1h
-  hold timeout 1h
-  hold refused 1h
-  hold other 1h
-  hold obsolete 0s
-
+{RESOLVERS}
 # About the router itself, never about the members behind it.
-frontend health
-  mode http
-  bind :8405
-  timeout client 10s
-  http-request return status 200 content-type text/plain string \"ok\\n\" if {{ path /healthz }}
-  http-request use-service prometheus-exporter if {{ path /metrics }}
-  stats enable
-  stats uri /stats
-
+{HEALTH}
 "
     )
 }
