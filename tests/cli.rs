@@ -3,8 +3,7 @@
 use assert_cmd::Command;
 
 fn scaledapp(args: &[&str]) -> (i32, String, String) {
-    let output =
-        Command::cargo_bin("scaledapp").unwrap().current_dir(env!("CARGO_MANIFEST_DIR")).args(args).output().unwrap();
+    let output = Command::cargo_bin("scaledapp").unwrap().args(args).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
@@ -61,9 +60,7 @@ fn unknown_fields_are_refused_with_a_sentence() {
 
 #[test]
 fn several_documents_of_the_standard_input() {
-    let read = |name: &str| {
-        std::fs::read_to_string(format!("{}/manifests/samples/{name}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap()
-    };
+    let read = |name: &str| std::fs::read_to_string(format!("manifests/samples/{name}.yaml")).unwrap();
     let text =
         format!("{}---\nkind: Namespace\napiVersion: v1\nmetadata: {{name: x}}\n---\n{}", read("hello"), read("shop"));
     let output = Command::cargo_bin("scaledapp")

@@ -88,7 +88,7 @@ pub fn check_identity(observed: &Observed, app: &ValidApp) -> Result<(), Credent
     {
         return Ok(());
     }
-    let prefix = format!("data-{database}-");
+    let prefix = names::engine_claims(&app.name, Tier::Database);
     let claims: Vec<String> =
         observed.claims.iter().map(ResourceExt::name_any).filter(|name| name.starts_with(&prefix)).collect();
     if claims.is_empty() {

@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::planner::Tier;
+use crate::resources::names;
 
 use super::children::number;
 use super::observe::Observed;
@@ -18,7 +19,7 @@ pub fn is_installed(observed: &Observed, tier: Tier) -> bool {
 /// back without its last members leaves out what only they may hold.
 #[must_use]
 pub fn present(observed: &Observed, tier: Tier) -> u32 {
-    let prefix = format!("data-{}-{}-", observed.name, tier.component());
+    let prefix = names::engine_claims(&observed.name, tier);
     let ordinal = |meta: &ObjectMeta| meta.name.as_deref()?.strip_prefix(&prefix)?.parse::<u32>().ok();
     let stays = |meta: &&ObjectMeta| meta.deletion_timestamp.is_none() && meta.owner_references.is_none();
     let volumes = observed.claims.iter().map(|claim| &claim.metadata).filter(stays).filter_map(ordinal);

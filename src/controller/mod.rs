@@ -10,6 +10,7 @@ pub mod context;
 pub mod credentials;
 pub mod database;
 pub mod decide;
+mod departed;
 pub mod error;
 mod events;
 mod members;
@@ -36,19 +37,22 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use kube::Resource;
 use kube::ResourceExt;
-use kube::api::Api;
+use kube::api::{Api, DynamicObject};
 use kube::core::error_boundary::InvalidObject;
-use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::controller::{self, Action, Config, Controller};
 use kube::runtime::events::{Event, EventType};
+use kube::runtime::reflector::ObjectRef;
 use tracing::{debug, warn};
 
 pub use context::Context;
-pub use error::{Class, Error};
+pub use error::{Class, Error, Staged};
 
 use watches::{Impatient, Stored, config, scoped, triggers};
 
 /// Applications that are worked on at the same time.
 const CONCURRENCY: u16 = 4;
+/// Attempts at removing what a deleted application left; each later change of it begins anew.
+const CLEARING: u32 = 5;
 /// Pause in which several wakes of one application become one reconcile.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
@@ -67,14 +71,31 @@ pub async fn run(ctx: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync
         controller = controller.reconcile_on(trigger);
     }
     controller
-        .run(reconcile_one, |app, error, ctx| reconcile::retry(&ctx, &key_of(&app), error), ctx)
-        .for_each(|result| {
-            if let Err(error) = result {
-                debug!(%error, "the controller's queue");
+        .run(reconcile_one, |app, error, ctx| reconcile::retry(&ctx, &key_of(&app), error), Arc::clone(&ctx))
+        .for_each_concurrent(usize::from(CONCURRENCY), |result| async {
+            match result {
+                Err(controller::Error::ObjectNotFound(app)) => clear(&ctx, &app).await,
+                Err(error) => debug!(%error, "the controller's queue"),
+                Ok(_) => {}
             }
-            std::future::ready(())
         })
         .await;
+}
+
+/// Something that is left of an application that is gone has changed.
+async fn clear(ctx: &Context, app: &ObjectRef<DynamicObject>) {
+    let namespace = app.namespace.as_deref().unwrap_or_default();
+    ctx.forget(&observe::key(namespace, &app.name));
+    let mut attempt = 0;
+    while let Err(error) = departed::clear(ctx, namespace, &app.name).await {
+        ctx.metrics.failed(error.reason());
+        warn!(app = app.to_string(), reason = error.reason(), "{error}");
+        attempt += 1;
+        if error.class() != Class::Transient || attempt == CLEARING {
+            return;
+        }
+        tokio::time::sleep(error::pause(attempt)).await;
+    }
 }
 
 fn key_of(app: &Stored) -> String {

@@ -10,7 +10,7 @@ use kube::api::{Api, DynamicObject, ListParams};
 use strum::IntoStaticStr;
 
 use crate::api::ScaledApp;
-use crate::resources::{KINDS, KindInfo};
+use crate::resources::{KINDS, KindInfo, names};
 
 use super::children;
 use super::context::Context;
@@ -179,8 +179,8 @@ async fn list_kind(
 async fn patroni_objects(ctx: &Context, namespace: &str, name: &str) -> kube::Result<Vec<ConfigMap>> {
     let maps: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), namespace);
     let mut found = Vec::new();
-    for suffix in ["config", "leader", "sync", "failover"] {
-        found.extend(maps.get_opt(&format!("{name}-database-{suffix}")).await?);
+    for object in names::patroni_objects(name) {
+        found.extend(maps.get_opt(&object).await?);
     }
     Ok(found)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use kube::api::{DeleteParams, Preconditions};
 use strum::IntoStaticStr;
 
-use crate::resources::{KINDS, credentials};
+use crate::resources::{KINDS, credentials, names};
 
 use super::children;
 use super::context::Context;
@@ -86,10 +86,7 @@ fn is_retained(observed: &Observed, wanted: &BTreeSet<(&'static str, String)>, k
             let binding = format!("{}-{}", observed.name, tier.component());
             secret == name && (tier.is_stateful() || wanted.contains(&("Secret", binding)))
         }),
-        "ConfigMap" => {
-            let rest = name.strip_prefix(observed.name.as_str()).and_then(|rest| rest.strip_prefix("-database-"));
-            matches!(rest, Some("config" | "leader" | "sync" | "failover"))
-        }
+        "ConfigMap" => names::patroni_objects(&observed.name).iter().any(|object| object == name),
         _ => false,
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 use kube::api::{Api, DynamicObject, PartialObjectMeta};
 use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt;
@@ -34,6 +34,8 @@ pub type Stored = DeserializeGuard<ScaledApp>;
 const WATCH_SECONDS: u32 = 60;
 /// Objects in one page of a list.
 const PAGE: u32 = 100;
+/// Label that Patroni gives to the objects that it makes.
+const PATRONI_SCOPE: &str = "cluster-name";
 
 /// A short pause that doubles up to five seconds: soon back at work after an outage.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +93,10 @@ pub fn triggers(client: &Client, scope: Option<&str>) -> Vec<BoxStream<'static, 
     let claims: Api<PartialObjectMeta<PersistentVolumeClaim>> = scoped(client, scope);
     let events = watcher(claims, config().labels(labels::APP));
     all.push(waking("claims", events, |claim| format!("{:?}", claim.metadata.resource_version)).boxed());
+    // Patroni renews its lock all the time; only that an object came or went is news.
+    let patroni: Api<PartialObjectMeta<ConfigMap>> = scoped(client, scope);
+    let events = watcher(patroni, config().labels(&format!("{},{PATRONI_SCOPE}", labels::APP)));
+    all.push(waking("Patroni's objects", events, |map| format!("{:?}", map.metadata.uid)).boxed());
     all
 }
 

@@ -1,6 +1,9 @@
 //! Names of an application's objects. With the limits of [`AppName`] and of service names, every
 //! name, and every pod name made from it, stays within 63 characters.
 
+use std::fmt::Display;
+
+use super::members::VOLUME;
 use crate::domain::AppName;
 use crate::planner::Tier;
 
@@ -60,7 +63,7 @@ pub fn database_claim(app: &AppName, ordinal: u32) -> String {
 
 /// Patroni's own ConfigMaps: configuration, leader lock, synchronous members, requested failover.
 #[must_use]
-pub fn patroni_objects(app: &AppName) -> [String; 4] {
+pub fn patroni_objects(app: impl Display) -> [String; 4] {
     ["config", "leader", "sync", "failover"].map(|suffix| format!("{app}-database-{suffix}"))
 }
 
@@ -115,7 +118,13 @@ pub fn engine_config(app: &AppName, tier: Tier) -> String {
 /// Volume claim of one member of an engine.
 #[must_use]
 pub fn engine_claim(app: &AppName, tier: Tier, ordinal: u32) -> String {
-    format!("data-{app}-{}-{ordinal}", tier.component())
+    format!("{}{ordinal}", engine_claims(app, tier))
+}
+
+/// What the volume claims of all of an engine's members begin with.
+#[must_use]
+pub fn engine_claims(app: impl Display, tier: Tier) -> String {
+    format!("{VOLUME}-{app}-{}-", tier.component())
 }
 
 /// Objects of the routers before an engine's members.

@@ -9,9 +9,10 @@ use scaledapp::api::ScaledApp;
 use scaledapp::domain::{Environment, ValidApp, validate};
 use scaledapp::planner::{Catalogue, Plan, RecordedPlan, effective, plan};
 
-/// A path in the repository.
+/// A path in the repository. Cargo runs a test there; a path of the build would be another clone's when the
+/// target directory is shared.
 pub fn root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    Path::new(".").join(path)
 }
 
 pub fn read(path: &str) -> String {

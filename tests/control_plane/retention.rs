@@ -116,6 +116,44 @@ async fn owner_references_follow_the_deletion_policy() {
 }
 
 #[tokio::test]
+async fn a_lock_that_a_member_makes_while_it_ends_does_not_outlive_what_was_deleted() {
+    let client = admin();
+    let namespace = world::namespace(&client).await;
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
+    let operator = Operator::start(&namespace);
+    for (policy, kept) in [("Retain", true), ("Delete", false)] {
+        let mut app = small("hello");
+        app["spec"]["deletionPolicy"] = json!(policy);
+        create(&client, &namespace, &app).await;
+        child(&client, &namespace, "StatefulSet", "hello-database").await;
+        world::patroni(&client, &namespace, "hello-database", 1).await;
+        eventually("owners as the policy says", SOON, || async {
+            let owned = maps.get("hello-database-leader").await.ok()?.owner_references().len() == 1;
+            (owned != kept).then_some(())
+        })
+        .await;
+        delete_app(&client, &namespace).await;
+        for object in maps.list(&ListParams::default()).await.unwrap() {
+            if object.owner_references().len() == 1 {
+                maps.delete(&object.name_any(), &DeleteParams::background()).await.unwrap();
+            }
+        }
+        world::patroni(&client, &namespace, "hello-database", 1).await;
+        let left = || async {
+            let all = maps.list(&ListParams::default()).await.unwrap();
+            all.iter().filter(|map| map.name_any().starts_with("hello-database-")).count()
+        };
+        if kept {
+            operator.quiet().await;
+            assert_eq!(left().await, 3, "passwords are retained, and so is the identity");
+        } else {
+            eventually("nothing of Patroni's", SOON, || async { (left().await == 0).then_some(()) }).await;
+        }
+    }
+    operator.stop().await;
+}
+
+#[tokio::test]
 async fn the_last_five_plans_are_kept() {
     let client = admin();
     let namespace = world::namespace(&client).await;

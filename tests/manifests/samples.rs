@@ -31,7 +31,7 @@ impl Sample {
 }
 
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+    Path::new(".").to_owned()
 }
 
 pub fn goldens_are_updated() -> bool {

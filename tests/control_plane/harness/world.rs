@@ -109,7 +109,8 @@ pub async fn patroni(client: &Client, namespace: &str, scope: &str, members: i32
         ("sync", json!({"leader": first, "sync_standby": second})),
     ] {
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("{scope}-{suffix}"),
-            "annotations": annotations, "labels": {"cluster-name": scope}}});
+            "annotations": annotations,
+            "labels": {"cluster-name": scope, "scaledapp.dev/app": scope.trim_end_matches("-database")}}});
         maps.patch(&format!("{scope}-{suffix}"), &PatchParams::apply("Patroni").force(), &Patch::Apply(&map))
             .await
             .unwrap();
