@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# `make up`: from a bare machine to the sample shop with an order in its database.
-# `make up SAMPLE=shop-whole` takes the shop with every tier: cache, sessions, queue, workers and caching proxy beside.
+# `make up`: from a bare machine to the sample shop with every tier, an order in its database and a thumbnail by its worker.
+# `make up SAMPLE=shop` takes the shop with web tier and database alone.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$ROOT"
 CLUSTER=tests/cluster/cluster.sh
 URL=http://127.0.0.1:18080
 HOST=shop.example.com
-SAMPLE=${SAMPLE:-shop}
+SAMPLE=${SAMPLE:-shop-whole}
 [ -f "manifests/samples/$SAMPLE.yaml" ] || die "There is no sample $SAMPLE; those of the shop are shop and shop-whole."
 
 need_rust
@@ -28,12 +28,35 @@ kubectl="$(tests/cluster/build.sh)/kins kubectl"
 $kubectl apply -f build/shop.yaml
 $kubectl wait --for=condition=Ready scaledapp/shop --timeout=10m
 
+ask() { curl -sf --retry 20 --retry-connrefused --retry-delay 1 -H "Host: $HOST" -H Expect: "$@"; }
+
 say "an order through the ingress, read back from a replica"
-order=$(curl -sf --retry 20 --retry-connrefused --retry-delay 1 -H "Host: $HOST" -H 'content-type: application/json' \
-  -d "{\"key\":\"$(cat /proc/sys/kernel/random/uuid)\",\"product\":1,\"quantity\":2}" "$URL/api/orders")
-printf '%s\n' "$order"
-curl -sf -D - -o build/orders.json -H "Host: $HOST" "$URL/api/orders?limit=3" | grep -i '^x-' || true
-cat build/orders.json; echo
+ask -H 'content-type: application/json' -d "{\"key\":\"$(cat /proc/sys/kernel/random/uuid)\",\"product\":1,\"quantity\":2}" "$URL/api/orders"
+echo
+ask -D - -o build/orders.json "$URL/api/orders?limit=3" | grep -i '^x-' || true
+cat build/orders.json
+echo
+
+if [ "$SAMPLE" = shop-whole ]; then
+  say "a page, the second time from the caching proxy"
+  for _ in 1 2; do
+    ask -o /dev/null -D - "$URL/products/7" | grep -iE '^(x-cache|age):' | tr -d '\r' | paste -sd ' '
+  done
+  say "a log-in, kept by a second member of the session store before it is answered"
+  ask -c build/cookies -H 'content-type: application/json' -d '{"name": "Ada", "password": "correct horse"}' "$URL/api/login"
+  echo
+  ask -b build/cookies "$URL/api/session"
+  echo
+  say "a picture, made small by a worker"
+  base64 -d >build/picture.png <<<iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFUlEQVR42mM4IScnd0KOAUjcuSMHAB7gBOMmYo2MAAAAAElFTkSuQmCC
+  id=$(ask -H 'content-type: image/png' --data-binary @build/picture.png "$URL/api/pictures?product=7" | sed -E 's/.*"id":"([^"]+)".*/\1/')
+  for _ in {1..60}; do
+    picture=$(ask "$URL/api/pictures/$id")
+    [[ $picture == *'"state":"ready"'* ]] && break
+    sleep 0.5
+  done
+  printf '%s\n' "$picture"
+fi
 
 command -v kubectl >/dev/null && try=kubectl || try=$kubectl
 say "the plan"
@@ -41,7 +64,7 @@ say "the plan"
 
 cat <<END
 
-The shop runs: $URL/ (host name $HOST: add "127.0.0.1 $HOST" to /etc/hosts, or send the header Host: $HOST)
+The shop runs: $URL/ and draws itself at $URL/architecture (host name $HOST: add "127.0.0.1 $HOST" to /etc/hosts, or send the header Host: $HOST)
 
   export KUBECONFIG=$KUBECONFIG
 

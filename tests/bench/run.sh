@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make bench`: prints the figures of docs/benchmarks.md.
-#   tests/bench/run.sh [planner|ready|quiet|healing|proxy]...   (all of them, in this order, without an argument)
-# It uses the cluster of `make up` as it stands, and starts that when there is none; it takes about half an hour.
+#   tests/bench/run.sh [planner|ready|quiet|healing|proxy|hits|autoscale]...   (all of them, in this order, without an argument)
+# It uses the cluster of `make up` as it stands, and starts that when there is none; it takes about three quarters of an hour.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 cd "$ROOT"
@@ -20,7 +20,7 @@ export BENCH_SHOP_IMAGE
 [ -x "$BENCH_BIN/shop" ] || { need_rust; cargo build --quiet --release --locked --manifest-path examples/shop/Cargo.toml; }
 
 printf '%s cores, %s GiB, %s\n' "$(nproc)" "$(awk '/^MemTotal:/ {printf "%.0f", $2 / 1048576}' /proc/meminfo)" "$(date +%F)"
-[ $# -gt 0 ] || set -- planner ready quiet healing proxy
+[ $# -gt 0 ] || set -- planner ready quiet healing proxy hits autoscale
 for part in "$@"; do
   say "$part"
   "tests/bench/$part.sh"

@@ -2,31 +2,34 @@
 
 use std::time::Duration;
 
+use scaledapp::api::ScaledAppStatus;
 use serde_json::json;
 
 use crate::cluster::{World, eventually};
-use crate::shop::{Load, apply_shop};
+use crate::shop::{Load, apply_shop, apply_whole_shop};
 use crate::story::READY_LIMIT;
 
 #[tokio::test]
 async fn climb_from_ten_to_two_hundred_thousand_users_and_back() {
     let world = World::new("climb").await;
     let users = |count: u64| vec![("/spec/targets/dailyActiveUsers", json!(count))];
-    apply_shop(&world, &users(10_000));
-    world.ready("shop", READY_LIMIT).await;
+    apply_whole_shop(&world, &users(10_000));
+    world.ready("shop", Duration::from_secs(600)).await;
     let foot = world.app("shop").await.status.expect("a status");
 
-    let load = Load::start(&world, 10, Duration::from_secs(180));
-    apply_shop(&world, &users(200_000));
-    world.ready("shop", Duration::from_secs(170)).await;
+    let load = Load::start(&world, 10, Duration::from_secs(240));
+    apply_whole_shop(&world, &users(200_000));
+    let took = world.ready("shop", Duration::from_secs(230)).await;
     let top = world.app("shop").await.status.expect("a status");
     let report = load.finish().await;
-    println!("climb: {}", report.whole);
+    println!("climb, ready after {took:?}: {}", report.whole);
     report.assert_flawless();
-    assert_ne!(foot.tiers, top.tiers, "the climb changes the tiers");
+    for tier in ["Web", "Worker"] {
+        assert!(planned(&foot, tier) < planned(&top, tier), "{tier} grows: {:?}", top.tiers);
+    }
 
     let load = Load::start(&world, 10, Duration::from_secs(60));
-    apply_shop(&world, &users(10_000));
+    apply_whole_shop(&world, &users(10_000));
     let proposed = eventually("the way down is proposed", Duration::from_secs(50), async || {
         let status = world.app("shop").await.status.unwrap_or_default();
         status.proposed.clone().ok_or_else(|| format!("{:?}", status.conditions))
@@ -36,12 +39,17 @@ async fn climb_from_ten_to_two_hundred_thousand_users_and_back() {
     println!("back down: {}", report.whole);
     report.assert_flawless();
     assert!(proposed.changes.iter().any(|c| c.object.starts_with("Database/")), "{proposed:?}");
-    let database = |status: &scaledapp::api::ScaledAppStatus| {
-        status.tiers.iter().find(|t| t.tier == "Database").map(|t| t.planned)
-    };
     let down = world.app("shop").await.status.expect("a status");
-    assert_eq!(database(&top), database(&down), "the stateful tier stays as it is");
+    for tier in ["Database", "Cache", "Sessions", "Queue"] {
+        assert_eq!(planned(&top, tier), planned(&down, tier), "{tier} stays as it is");
+    }
     world.remove();
+}
+
+/// Fewest and most planned members of a tier.
+fn planned(status: &ScaledAppStatus, tier: &str) -> (i32, i32) {
+    let found = status.tiers.iter().find(|found| found.tier == tier).expect("the tier is there");
+    (found.planned.min, found.planned.max)
 }
 
 #[tokio::test]

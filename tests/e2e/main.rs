@@ -3,6 +3,7 @@
 //! `make e2e` starts the cluster, loads the images, installs the chart and runs this, one test at a
 //! time. A test that lacks its surroundings fails; none is skipped.
 
+mod autoscale;
 mod climb;
 mod cluster;
 mod faults;
