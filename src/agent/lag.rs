@@ -1,4 +1,4 @@
-//! How far this member of the database is behind, in seconds, as `HAProxy` asks by its `agent-check`.
+//! How far this member of the database is behind, in seconds, as `HAProxy` asks by its `agent-check`; and its figures.
 //!
 //! Answers from its last look, so at once also when the database hangs; a look that is too old
 //! counts as too far behind. Must never take the primary out: its lag is zero by definition.
@@ -12,12 +12,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::AgentError;
+use super::{AgentError, database_metrics};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(500);
 /// For one look; a database that does not answer by then has not been seen.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 /// A look older than this says nothing any more.
 const STALE_AFTER: Duration = Duration::from_secs(3);
 /// An idle primary is silent for half of `wal_sender_timeout` (5 s): a shorter bound would call it lost.
@@ -41,6 +41,8 @@ pub struct Settings {
     pub max_lag: Duration,
     /// Where `HAProxy` asks.
     pub listen: SocketAddr,
+    /// Where Prometheus asks.
+    pub metrics: SocketAddr,
     /// Directory of the database's socket.
     pub socket: PathBuf,
     /// Password of the user `monitor`.
@@ -73,6 +75,8 @@ pub async fn run(settings: Settings) -> Result<(), AgentError> {
     let listener = super::listen(settings.listen).await?;
     let last: Arc<Mutex<Option<Look>>> = Arc::default();
     let watch = tokio::spawn(watch(settings.clone(), Arc::clone(&last)));
+    let metrics = super::listen(settings.metrics).await?;
+    let metrics = tokio::spawn(axum::serve(metrics, database_metrics::router(settings.clone())).into_future());
     loop {
         tokio::select! {
             _ = stop.recv() => break,
@@ -91,6 +95,7 @@ pub async fn run(settings: Settings) -> Result<(), AgentError> {
         }
     }
     watch.abort();
+    metrics.abort();
     Ok(())
 }
 
@@ -112,7 +117,7 @@ async fn watch(settings: Settings, last: Arc<Mutex<Option<Look>>>) {
     }
 }
 
-async fn connect(settings: &Settings) -> Option<Client> {
+pub(super) async fn connect(settings: &Settings) -> Option<Client> {
     let mut config = Config::new();
     config
         .host_path(&settings.socket)

@@ -3,9 +3,12 @@
 //! They know nothing of Kubernetes, keep nothing on disk, and must never make a pod worse by their absence.
 
 pub mod console;
+mod database_metrics;
 pub mod lag;
+mod metrics;
 pub mod pool;
 mod pool_drain;
+mod pool_metrics;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,6 +1,6 @@
 //! The pool's agent: pauses the pool around a planned change, so that clients wait instead of failing.
 //!
-//! A pause must never outlive its author: it ends at its limit by itself, and an agent that starts
+//! It also shows the pool's figures. A pause must never outlive its author: it ends at its limit by itself, and an agent that starts
 //! ends whatever its predecessor left.
 
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::console::{Console, Side};
-use super::{AgentError, pool_drain};
+use super::{AgentError, pool_drain, pool_metrics};
 
 /// Longest pause; clients give up after `query_wait_timeout`, 30 s.
 pub const LONGEST_PAUSE_SECONDS: u64 = 30;
@@ -103,6 +103,7 @@ pub async fn run(settings: Settings) -> Result<(), AgentError> {
     let dead_man = tokio::spawn(dead_man(agent.clone()));
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics))
         .route("/pause", post(pause))
         .route("/resume", post(resume))
         .with_state(agent.clone());
@@ -207,6 +208,13 @@ async fn resume(State(agent): State<Agent>, headers: HeaderMap) -> StatusCode {
     }
     agent.lock().resume(Instant::now());
     StatusCode::NO_CONTENT
+}
+
+async fn metrics(State(agent): State<Agent>) -> Result<String, StatusCode> {
+    pool_metrics::read(&agent.console).await.map_err(|error| {
+        tracing::debug!(%error, "metrics");
+        StatusCode::BAD_GATEWAY
+    })
 }
 
 #[cfg(test)]

@@ -27,6 +27,9 @@ enum Job {
         /// Port on which the routers ask.
         #[arg(long, default_value_t = 8009)]
         port: u16,
+        /// Port on which Prometheus asks.
+        #[arg(long, default_value_t = 9187)]
+        metrics_port: u16,
         /// Directory of the database's socket.
         #[arg(long, default_value = "/run/postgresql")]
         socket: PathBuf,
@@ -63,8 +66,9 @@ pub fn run(args: AgentArgs) -> Result<(), CliError> {
     // Of both address families, as the pod has them.
     let everywhere = |port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
     match args.job {
-        Job::Lag { max_lag, port, socket, password } => {
-            block_on(lag::run(lag::Settings { max_lag, listen: everywhere(port), socket, password }))
+        Job::Lag { max_lag, port, metrics_port, socket, password } => {
+            let (listen, metrics) = (everywhere(port), everywhere(metrics_port));
+            block_on(lag::run(lag::Settings { max_lag, listen, metrics, socket, password }))
         }
         Job::Pool { port, socket, token } => {
             block_on(pool::run(pool::Settings { listen: everywhere(port), socket, token }))

@@ -172,8 +172,10 @@ impl Stages {
         let (plan, _) = database::with_its_members(&accepted.plan, observed);
         let set = resources::build(&accepted.app, &plan, &ctx.environment, Some(passwords));
         let mut stages = Self { foundation: Vec::new(), jobs: Vec::new(), serve: Vec::new() };
+        let first = observed.revisions.rolled().is_none();
         for object in set.into_ordered() {
             match object.stage {
+                Stage::Serve if object.early && first => stages.foundation.push(object),
                 Stage::Foundation => stages.foundation.push(object),
                 Stage::Migrate => stages.jobs.push(object),
                 Stage::Serve => stages.serve.push(object),

@@ -206,6 +206,9 @@ pub struct Size {
     pub storage: Bytes,
 }
 
+/// Size of the container that shows an engine's figures to Prometheus, beside each member.
+pub const EXPORTER: Size = Size { cpu: Millicores(10), memory: Bytes(32 << 20), storage: Bytes(0) };
+
 /// What the demand needs of a tier, continuous.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]

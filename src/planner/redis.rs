@@ -11,7 +11,7 @@ use super::changes::Settled;
 use super::database::Sizing;
 use super::model::{Catalogue, cpu_step, quarter_step};
 use super::packing::{Context, Packing, headroom, largest_part, tier_plan};
-use super::plan::{Bottleneck, RedisSettings, Replicas, Requirement, Size, Tier, TierPlan, TierSettings};
+use super::plan::{Bottleneck, EXPORTER, RedisSettings, Replicas, Requirement, Size, Tier, TierPlan, TierSettings};
 use super::recorded::RecordedTier;
 use super::router;
 use crate::domain::quantity::{GIB, MIB};
@@ -65,10 +65,10 @@ pub fn base(catalogue: &Catalogue) -> f64 {
     catalogue.redis_base_mib.value * MIB as f64
 }
 
-/// Largest memory of a server: the largest pod's, beside a Sentinel.
+/// Largest memory of a server: the largest pod's, beside a Sentinel and the exporter.
 #[must_use]
 pub fn room(catalogue: &Catalogue, largest: Size) -> Bytes {
-    Bytes(largest.memory.0.saturating_sub(sentinel(catalogue).memory.0))
+    Bytes(largest.memory.0.saturating_sub(sentinel(catalogue).memory.0 + EXPORTER.memory.0))
 }
 
 /// The memory that holds so many bytes of items, in steps.
@@ -144,8 +144,8 @@ pub fn plan(
     let (busy, staffed) = cores(ctx.catalogue, store.operations);
     let members = f64::from(sizing.members);
     let per_replica = Size {
-        cpu: Millicores(settings.redis.cpu.0 + settings.sentinel_size.cpu.0),
-        memory: Bytes(settings.redis.memory.0 + settings.sentinel_size.memory.0),
+        cpu: Millicores(settings.redis.cpu.0 + settings.sentinel_size.cpu.0 + EXPORTER.cpu.0),
+        memory: Bytes(settings.redis.memory.0 + settings.sentinel_size.memory.0 + EXPORTER.memory.0),
         storage: settings.redis.storage,
     };
     let requirement = Requirement {

@@ -108,7 +108,7 @@ pub struct DatabaseSettings {
     pub loop_wait_seconds: u32,
     /// Patroni's `retry_timeout`, in seconds.
     pub retry_timeout_seconds: u32,
-    /// Size of the database container; the lag agent gets the rest of `perReplica`.
+    /// Size of the database container; the lag agent and the exporter get the rest of `perReplica`.
     pub postgres: Size,
     /// Size of the lag agent's container.
     pub agent: Size,
@@ -128,7 +128,7 @@ pub struct RedisSettings {
     pub io_threads: u32,
     /// Whether a Sentinel runs in each pod: with three members.
     pub sentinel: bool,
-    /// Size of the Redis container; the Sentinel gets the rest of `perReplica`.
+    /// Size of the Redis container; the Sentinel and the exporter get the rest of `perReplica`.
     pub redis: Size,
     /// Size of the Sentinel container; nothing without one.
     pub sentinel_size: Size,

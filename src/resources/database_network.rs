@@ -3,7 +3,7 @@
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 
 use super::database::PART;
-use super::{Context, names, network};
+use super::{Context, database_pod, names, network};
 
 /// Where API servers listen: the port behind their Service differs between distributions.
 const API_SERVER_PORTS: [u16; 4] = [443, 6443, 8443, 16443];
@@ -16,7 +16,7 @@ pub(super) fn policy(context: &Context<'_>) -> NetworkPolicy {
         network::from(members(), &[5432, 8008]),
         network::from(Some(vec![network::operator()]), &[8008]),
     ];
-    ingress.extend(network::metrics(context, &[8008]));
+    ingress.extend(network::metrics(context, &[8008, database_pod::METRICS_PORT]));
     let egress = vec![
         network::to(members(), &[5432, 8008]),
         // Patroni's lock lives in the API server, whose address no selector knows.

@@ -1,4 +1,5 @@
-//! The pod of a database member: `PostgreSQL` under Patroni, and the agent that tells the routers how far behind it is.
+//! The pod of a database member: `PostgreSQL` under Patroni, and the agent that tells the routers how far behind it is
+//! and shows its figures.
 //!
 //! Must never depend on how many members there are: growing would otherwise restart the running ones.
 
@@ -12,6 +13,9 @@ use super::database::PART;
 use super::{Context, names, pod};
 use crate::domain::{Bytes, EngineImages};
 use crate::planner::DatabaseSettings;
+
+/// Port of a member for PostgreSQL's figures; Patroni's own are on its REST port.
+pub(super) const METRICS_PORT: u16 = 9187;
 
 /// Alive means: Patroni's loop turns, and a postmaster that is there answers a new connection. It may
 /// answer "not yet" (recovery), and it may be absent (a replica that copies the primary's data).
@@ -98,7 +102,7 @@ fn lag_agent(context: &Context<'_>, images: &EngineImages, settings: &DatabaseSe
         restart_policy: Some("Always".to_owned()),
         args: Some(vec!["agent".to_owned(), "lag".to_owned(), format!("--max-lag={max_lag}ms")]),
         env: Some(vec![secret("MONITOR_PASSWORD", context, "monitor-password")]),
-        ports: Some(vec![port("lag", 8009)]),
+        ports: Some(vec![port("lag", 8009), port("metrics", i32::from(METRICS_PORT))]),
         resources: Some(pod::resources(context, &settings.agent)),
         security_context: Some(pod::engine_container_security()),
         volume_mounts: Some(vec![mount("sockets", "/run/postgresql", false)]),

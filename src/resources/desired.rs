@@ -27,6 +27,8 @@ pub struct DesiredObject {
     pub name: String,
     /// When it is written.
     pub stage: Stage,
+    /// Whether it runs no code of the application: while nothing was ever rolled out it does not wait for migrations.
+    pub early: bool,
     /// Place within its stage: a migration is created when those of lower order have completed.
     pub order: u32,
     /// Whether it is only created, never changed: the template of a Job cannot change, and its
@@ -62,6 +64,7 @@ impl DesiredSet {
             kind: K::INFO,
             name,
             stage,
+            early: false,
             order: 0,
             create_only: false,
             leads_to: Vec::new(),

@@ -51,8 +51,8 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
     set.add(Stage::Foundation, &service(context, name.clone()));
     set.add_some(Stage::Foundation, disruption::stateless(context, &PART, name.clone(), replicas, 1).as_ref());
     // With the Deployment and not before: a pod that restarts meanwhile must not read routes to what is not there yet.
-    set.add(Stage::Serve, &config_map(context, name.clone(), &config));
-    set.add(Stage::Serve, &deployment(context, name, tier, replicas, &config));
+    set.add(Stage::Serve, &config_map(context, name.clone(), &config)).early = true;
+    set.add(Stage::Serve, &deployment(context, name, tier, replicas, &config)).early = true;
 }
 
 /// For clients, and beside them for the proxy and for who purges it.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, ExecAction, HTTPGetAction, LocalObjectReference, PodAffinityTerm, PodAntiAffinity,
-    PodSecurityContext, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TCPSocketAction,
+    Affinity, Capabilities, Container, ContainerPort, ExecAction, HTTPGetAction, LocalObjectReference, PodAffinityTerm,
+    PodAntiAffinity, PodSecurityContext, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TCPSocketAction,
     TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Context;
 use crate::domain::{Bytes, Millicores};
-use crate::planner::Size;
+use crate::planner::{EXPORTER, Size};
 
 /// User and group of every engine's process, fixed in the images.
 pub const ENGINE_UID: i64 = 10_001;
@@ -76,6 +76,25 @@ pub fn resources(context: &Context<'_>, size: &Size) -> ResourceRequirements {
 pub fn pull_secrets(context: &Context<'_>) -> Option<Vec<LocalObjectReference>> {
     let names = &context.app.image_pull_secrets;
     (!names.is_empty()).then(|| names.iter().map(|name| LocalObjectReference { name: name.clone() }).collect())
+}
+
+/// The container that shows an engine's figures on a port; its command and what it must see are the engine's.
+/// A pod without it serves.
+#[must_use]
+pub fn exporter(context: &Context<'_>, image: &str, port: u16) -> Container {
+    Container {
+        name: "exporter".to_owned(),
+        image: Some(image.to_owned()),
+        image_pull_policy: Some("IfNotPresent".to_owned()),
+        ports: Some(vec![ContainerPort {
+            name: Some("metrics".to_owned()),
+            container_port: port.into(),
+            ..ContainerPort::default()
+        }]),
+        resources: Some(resources(context, &EXPORTER)),
+        security_context: Some(engine_container_security()),
+        ..Container::default()
+    }
 }
 
 /// An HTTP probe.

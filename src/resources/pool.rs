@@ -84,7 +84,7 @@ fn network_policy(context: &Context<'_>) -> NetworkPolicy {
         network::from(Some(vec![network::components(context, &["web", "worker", "cron", "migration"])]), &[6432, 5001]),
         network::from(Some(vec![network::operator()]), &[8432]),
     ];
-    ingress.extend(network::metrics(context, &[8405]));
+    ingress.extend(network::metrics(context, &[8405, 8432]));
     let members = network::components(context, &["database"]);
     let egress = vec![network::to(Some(vec![members]), &[5432, 8008, 8009]), network::to_dns()];
     network::policy(context, &PART, names::pool(&context.app.name), ingress, Some(egress))

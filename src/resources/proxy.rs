@@ -16,9 +16,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::database_pod::{mount, port};
 use super::meta::{self, Part};
 use super::{Context, DesiredSet, Stage, credentials, disruption, members, names, network, pod, proxy_config, rollout};
-use crate::domain::quantity::MIB;
 use crate::domain::{Bytes, Millicores};
-use crate::planner::{ProxySettings, Size, Tier, TierPlan, TierSettings};
+use crate::planner::{EXPORTER, ProxySettings, Size, Tier, TierPlan, TierSettings};
 
 /// The caching proxy as part of an application.
 pub const PART: Part<'static> = Part { component: "proxy", name: "varnish", service: None };
@@ -35,8 +34,6 @@ pub const PURGE_PORT: u16 = 8082;
 /// Key of the token that a purge must show, in the generated Secret.
 pub const PURGE_TOKEN: &str = "purge-token";
 
-/// What the exporter takes of a pod's size.
-pub const EXPORTER: Size = Size { cpu: Millicores(10), memory: Bytes(32 * MIB), storage: Bytes(0) };
 /// From the signal to the end of Varnish: by then the edges send nothing new, and short answers are out.
 const DRAIN_SECONDS: i64 = 5;
 /// Who compiles VCL writes its files here.
@@ -64,8 +61,8 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
         set.add(Stage::Foundation, &members::member_service(context, &PART, pod, ports()));
     }
     set.add_some(Stage::Foundation, disruption::stateless(context, &PART, name.clone(), replicas, 1).as_ref());
-    set.add(Stage::Serve, &config_map(context, name.clone(), settings));
-    set.add(Stage::Serve, &stateful_set(context, name, tier, settings));
+    set.add(Stage::Serve, &config_map(context, name.clone(), settings)).early = true;
+    set.add(Stage::Serve, &stateful_set(context, name, tier, settings)).early = true;
 }
 
 /// Edges alone ask; the operator is not needed. It asks the edges, and names.
@@ -194,18 +191,12 @@ fn exporter_command() -> String {
 /// Reads Varnish's counters from the memory that both share. A pod without it serves.
 fn exporter(context: &Context<'_>) -> Container {
     Container {
-        name: "exporter".to_owned(),
-        image: Some(context.environment.images.varnish.clone()),
-        image_pull_policy: Some("IfNotPresent".to_owned()),
         // It would end when there is nothing to read yet.
         command: Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), exporter_command()]),
         // Varnish's process is not to be seen from here; its memory is.
         env: Some(vec![EnvVar { name: "VSM_NOPID".to_owned(), value: Some("1".to_owned()), ..EnvVar::default() }]),
-        ports: Some(vec![port("metrics", METRICS_PORT.into())]),
-        resources: Some(pod::resources(context, &EXPORTER)),
-        security_context: Some(pod::engine_container_security()),
         volume_mounts: Some(vec![mount("work", proxy_config::HOME, true)]),
-        ..Container::default()
+        ..pod::exporter(context, &context.environment.images.varnish, METRICS_PORT)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{Context, edge_proxy_config, names, proxy};
 use crate::domain::quantity::MIB;
-use crate::planner::{ProxySettings, Tier, TierPlan, TierSettings};
+use crate::planner::{EXPORTER, ProxySettings, Tier, TierPlan, TierSettings};
 
 /// What the entrypoint and the VCL share: the working directory.
 pub const HOME: &str = "/var/lib/varnish";
@@ -84,7 +84,7 @@ pub fn options(tier: &TierPlan, settings: &ProxySettings) -> Vec<String> {
 /// Threads for which there is memory: each request under way has one.
 fn threads_of_a_pool(memory: u64, settings: &ProxySettings) -> u64 {
     let taken = settings.storage_bytes + settings.transient_bytes + (LOG_MIB + PROCESS_MIB) * MIB;
-    let left = memory.saturating_sub(taken).saturating_sub(proxy::EXPORTER.memory.0);
+    let left = memory.saturating_sub(taken).saturating_sub(EXPORTER.memory.0);
     (left / (THREAD_KIB * 1024) / POOLS).clamp(50, 2500)
 }
 

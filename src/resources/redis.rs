@@ -22,6 +22,8 @@ use crate::planner::{RedisSettings, Tier, TierPlan, TierSettings};
 pub const PORT: u16 = 6379;
 /// Port of Sentinel.
 pub const SENTINEL_PORT: u16 = 26379;
+/// Port of a member for its figures.
+pub const METRICS_PORT: u16 = 9121;
 /// A member announces this port plus its ordinal; its Service maps it. So whoever names a master names a member, and
 /// the routers need not know addresses.
 pub const ANNOUNCED_PORT: u16 = 16379;
@@ -92,7 +94,7 @@ pub fn build(context: &Context<'_>, tier: Tier, set: &mut DesiredSet) {
 }
 
 /// Key of the password with which routers ask who leads.
-const MONITOR_KEY: &str = "monitor-password";
+pub(super) const MONITOR_KEY: &str = "monitor-password";
 
 fn config_map(context: &Context<'_>, store: &Store<'_>) -> ConfigMap {
     ConfigMap {
@@ -126,7 +128,8 @@ fn policy(context: &Context<'_>, store: &Store<'_>) -> NetworkPolicy {
     let own = store.tier.component();
     let callers: Vec<&str> = store.tier.router_component().into_iter().chain([own]).collect();
     let ports = [PORT, SENTINEL_PORT];
-    let ingress = vec![network::from(Some(vec![network::components(context, &callers)]), &ports)];
+    let mut ingress = vec![network::from(Some(vec![network::components(context, &callers)]), &ports)];
+    ingress.extend(network::metrics(context, &[METRICS_PORT]));
     let egress = vec![network::to(Some(vec![network::components(context, &[own])]), &ports), network::to_dns()];
     network::policy(context, &store.part(), names::engine(&context.app.name, store.tier), ingress, Some(egress))
 }

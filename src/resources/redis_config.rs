@@ -134,7 +134,7 @@ pub(super) fn users(passwords: &Passwords, tier: Tier) -> String {
 user default off
 user app on #{app} ~* &* +@all -@admin -@dangerous +info +keys +sort +sort_ro +role +restore +client|list{flush}
 user admin on #{admin} ~* &* +@all
-user monitor on #{monitor} resetchannels -@all +ping +role +info +quit
+user monitor on #{monitor} resetchannels -@all +ping +role +info +quit +slowlog|len +slowlog|get +latency|latest +latency|histogram
 "
     )
 }

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::database_pod::{mount, port};
-use super::redis::{PORT, SENTINEL_PORT, Store};
+use super::redis::{METRICS_PORT, MONITOR_KEY, PORT, SENTINEL_PORT, Store};
 use super::{Context, bindings, names, pod, rollout};
 
 /// Name of the volume with the data.
@@ -40,7 +40,7 @@ pub(super) fn template(context: &Context<'_>, store: &Store<'_>, config_hash: St
             termination_grace_period_seconds: Some(FINISH_SECONDS),
             affinity: several.then(|| pod::apart(&selector)),
             topology_spread_constraints: (!spread.is_empty()).then_some(spread),
-            containers: [redis(context, store)].into_iter().chain(sentinel).collect(),
+            containers: [redis(context, store)].into_iter().chain(sentinel).chain([exporter(context, store)]).collect(),
             volumes: Some(volumes(context, store)),
             ..PodSpec::default()
         }),
@@ -79,6 +79,24 @@ fn sentinel(context: &Context<'_>, store: &Store<'_>) -> Container {
         // Its vote counts while the master beside it hands over.
         lifecycle: Some(rollout::stop_after(VOTES_SECONDS)),
         ..container(context, store)
+    }
+}
+
+/// Asks Redis as the user who may look and do nothing else.
+fn exporter(context: &Context<'_>, store: &Store<'_>) -> Container {
+    let auth = names::engine_auth(&context.app.name, store.tier);
+    Container {
+        command: Some(vec![
+            "prometheus-redis-exporter".to_owned(),
+            format!("-web.listen-address=:{METRICS_PORT}"),
+            format!("-redis.addr=redis://127.0.0.1:{PORT}"),
+            "-redis.user=monitor".to_owned(),
+            // The configuration holds passwords, and is the plan's.
+            "-config-command=-".to_owned(),
+            "-set-client-name=false".to_owned(),
+        ]),
+        env: Some(vec![bindings::from_secret("REDIS_PASSWORD", auth, MONITOR_KEY)]),
+        ..pod::exporter(context, &context.environment.images.redis, METRICS_PORT)
     }
 }
 

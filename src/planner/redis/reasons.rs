@@ -2,7 +2,7 @@
 
 use super::super::database::Sizing;
 use super::super::packing::{Context, figure, scaled};
-use super::super::plan::{Reason, RedisSettings, Requirement, Tier, TierPlan};
+use super::super::plan::{EXPORTER, Reason, RedisSettings, Requirement, Tier, TierPlan};
 use super::super::router;
 use super::Store;
 
@@ -77,15 +77,19 @@ impl Facts<'_> {
         .with("operationsPerCore", catalogue.redis_operations_per_core.value)
         .with("operationsPerThread", catalogue.redis_operations_per_thread.value)
         .with("ceiling", catalogue.utilisation_ceiling.value);
-        let together =
-            |quantity: &str, value: u64| Reason::new(quantity, value, "redis + sentinel", "sum of the containers");
+        let together = |quantity: &str, value: u64| {
+            Reason::new(quantity, value, "redis + sentinel + exporter", "sum of the containers")
+        };
         let mut list = vec![
             members("max"),
             self.or_pin(store.pin.memory == Some(settings.redis.memory), "memory", memory),
             cpu,
             members("min"),
-            together("perReplica.cpuMillicores", settings.redis.cpu.0 + settings.sentinel_size.cpu.0),
-            together("perReplica.memoryBytes", settings.redis.memory.0 + settings.sentinel_size.memory.0),
+            together("perReplica.cpuMillicores", settings.redis.cpu.0 + settings.sentinel_size.cpu.0 + EXPORTER.cpu.0),
+            together(
+                "perReplica.memoryBytes",
+                settings.redis.memory.0 + settings.sentinel_size.memory.0 + EXPORTER.memory.0,
+            ),
         ];
         if store.persistent {
             for quantity in ["perReplica.storageBytes", "settings.redis.storageBytes"] {
