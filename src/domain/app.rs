@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
 use serde::Serialize;
 
-use super::{Bytes, Millicores, Millis, Sourced, ValidCache, ValidProxy, ValidQueue, ValidSessions, ValidWorker};
+use super::{
+    Bytes, Millicores, Millis, Sourced, ValidCache, ValidContainer, ValidProxy, ValidQueue, ValidSessions, ValidWorker,
+};
 use crate::api::{
     ChangePolicy, DeletionPolicy, Durability, EgressPolicy, Health, IngressTls, LoadBalancing, Mode, Pooling, Preset,
-    ScaledAppSpec, ServiceSecurityContext, Window,
+    ScaledAppSpec, Window,
 };
 
 /// Name of an application: a DNS label of at most [`AppName::MAX_LENGTH`] characters.
@@ -177,18 +178,8 @@ pub struct ValidProfile {
 pub struct ValidService {
     /// Its name.
     pub name: String,
-    /// Its image.
-    pub image: String,
-    /// Entry point; empty means the image's own.
-    pub command: Vec<String>,
-    /// Arguments; empty means the image's own.
-    pub args: Vec<String>,
-    /// Environment beside the bindings.
-    pub env: Vec<EnvVar>,
-    /// Whole Secrets and ConfigMaps as environment.
-    pub env_from: Vec<EnvFromSource>,
-    /// Account of the pods.
-    pub service_account_name: Option<String>,
+    /// What runs in its pods.
+    pub container: ValidContainer,
     /// Port of the container.
     pub port: u16,
     /// Path prefixes, longest first; empty means internal only.
@@ -197,8 +188,6 @@ pub struct ValidService {
     pub request_share: f64,
     /// Paths of the probes.
     pub health: Health,
-    /// As whom the container runs.
-    pub security_context: ServiceSecurityContext,
     /// Sizes that the owner fixed.
     pub pin: ValidServicePin,
 }
@@ -225,20 +214,10 @@ pub struct ValidCronJob {
     pub schedule: String,
     /// IANA time zone of the schedule.
     pub time_zone: String,
-    /// Its image.
-    pub image: String,
-    /// Entry point; empty means the image's own.
-    pub command: Vec<String>,
-    /// Arguments; empty means the image's own.
-    pub args: Vec<String>,
-    /// Environment beside the bindings.
-    pub env: Vec<EnvVar>,
-    /// Whole Secrets and ConfigMaps as environment.
-    pub env_from: Vec<EnvFromSource>,
+    /// What runs.
+    pub container: ValidContainer,
     /// After this time a run counts as failed.
     pub timeout: Millis,
-    /// As whom the container runs.
-    pub security_context: ServiceSecurityContext,
 }
 
 /// One migration, its image resolved.
@@ -246,14 +225,8 @@ pub struct ValidCronJob {
 pub struct ValidMigration {
     /// Its name.
     pub name: String,
-    /// Its image.
-    pub image: String,
-    /// Entry point; empty means the image's own.
-    pub command: Vec<String>,
-    /// Arguments; empty means the image's own.
-    pub args: Vec<String>,
-    /// Environment beside the bindings.
-    pub env: Vec<EnvVar>,
+    /// What runs: the first service's image, unless it has its own; and as that service, its user and account.
+    pub container: ValidContainer,
     /// After this time it counts as failed.
     pub timeout: Millis,
 }

@@ -4,6 +4,7 @@
 //! Nothing here talks to a cluster, reads a clock or knows the planner.
 
 pub mod app;
+pub mod container;
 pub mod defaults;
 pub mod environment;
 pub mod quantity;
@@ -15,6 +16,7 @@ pub use app::{
     AppName, ValidApp, ValidChanges, ValidCronJob, ValidDatabase, ValidDatabasePin, ValidGrowth, ValidIngress,
     ValidLoad, ValidMigration, ValidNetwork, ValidProfile, ValidRateLimit, ValidService, ValidServicePin, ValidTargets,
 };
+pub use container::ValidContainer;
 pub use environment::{EngineImages, Environment, LargestPod};
 pub use quantity::{Bytes, Millicores, Millis};
 pub use sourced::{Grade, Origin, Sourced};

@@ -1,9 +1,7 @@
 //! The validated tiers beside web and database: cache, sessions, queue, workers and proxy.
 
-use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
-
-use super::{Bytes, Millicores, Millis, Sourced};
-use crate::api::{EvictionPolicy, Popularity, ServiceSecurityContext, SessionStore};
+use super::{Bytes, Millicores, Millis, Sourced, ValidContainer};
+use crate::api::{EvictionPolicy, Popularity, SessionStore};
 
 /// The cache.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,16 +87,8 @@ pub const DEAD_SUFFIX: &str = ".dead";
 pub struct ValidWorker {
     /// Its name.
     pub name: String,
-    /// Its image.
-    pub image: String,
-    /// Entry point; empty means the image's own.
-    pub command: Vec<String>,
-    /// Arguments; empty means the image's own.
-    pub args: Vec<String>,
-    /// Environment beside the bindings.
-    pub env: Vec<EnvVar>,
-    /// Whole Secrets and ConfigMaps as environment.
-    pub env_from: Vec<EnvFromSource>,
+    /// What runs in its pods.
+    pub container: ValidContainer,
     /// Queue from which it takes its jobs; one of the declared ones.
     pub queue: Option<String>,
     /// Jobs that one request makes.
@@ -107,8 +97,6 @@ pub struct ValidWorker {
     pub time_per_job: Sourced<Millis>,
     /// From publishing a job to its end.
     pub max_delay: Sourced<Millis>,
-    /// As whom the container runs.
-    pub security_context: ServiceSecurityContext,
     /// Sizes that the owner fixed.
     pub pin: ValidWorkerPin,
     /// Whether an autoscaler varies the pods by their CPU use.

@@ -7,7 +7,7 @@ use k8s_openapi::api::autoscaling::v2::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::meta::Part;
-use super::{Context, web};
+use super::{Context, application};
 use crate::domain::Millicores;
 use crate::planner::TierPlan;
 
@@ -44,7 +44,7 @@ fn cpu(tier: &TierPlan, target_cpu_percent: u32) -> MetricSpec {
     MetricSpec {
         type_: "ContainerResource".to_owned(),
         container_resource: Some(ContainerResourceMetricSource {
-            container: web::CONTAINER.to_owned(),
+            container: application::CONTAINER.to_owned(),
             name: "cpu".to_owned(),
             target: MetricTarget {
                 type_: "AverageValue".to_owned(),

@@ -2,10 +2,10 @@
 //! after the migrations of its generation. Two runs of one job never overlap.
 
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec};
-use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
 
 use super::meta::Part;
-use super::{Context, DesiredSet, Stage, bindings, names, network, pod, rollout, web};
+use super::{Context, DesiredSet, Stage, application, names, network};
 use crate::domain::{Bytes, Millicores, ValidCronJob};
 use crate::planner::Size;
 
@@ -71,25 +71,6 @@ fn pod_spec(context: &Context<'_>, job: &ValidCronJob) -> PodSpec {
     let first = context.app.services.first().and_then(|service| context.plan.web(&service.name));
     let planned = first.map_or(Size::default(), |tier| tier.per_replica);
     let size = Size { cpu: planned.cpu.min(CPU), memory: planned.memory, storage: Bytes(0) };
-    PodSpec {
-        restart_policy: Some("Never".to_owned()),
-        security_context: Some(web::pod_security(&job.security_context)),
-        automount_service_account_token: Some(false),
-        enable_service_links: Some(false),
-        dns_config: Some(rollout::impatient_dns()),
-        image_pull_secrets: pod::pull_secrets(context),
-        containers: vec![Container {
-            name: web::CONTAINER.to_owned(),
-            image: Some(job.image.clone()),
-            image_pull_policy: Some("IfNotPresent".to_owned()),
-            command: web::list(&job.command),
-            args: web::list(&job.args),
-            env: Some(bindings::environment(context, None, &job.env)),
-            env_from: (!job.env_from.is_empty()).then(|| job.env_from.clone()),
-            resources: Some(pod::resources(context, &size)),
-            security_context: Some(web::container_security(&job.security_context)),
-            ..Container::default()
-        }],
-        ..PodSpec::default()
-    }
+    let container = application::container(context, &job.container, None, &size);
+    PodSpec { restart_policy: Some("Never".to_owned()), ..application::pod(context, &job.container, container) }
 }

@@ -5,8 +5,8 @@ use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 
 use super::meta::{self, Part};
-use super::{Context, DesiredSet, Stage, bindings, names, network, pod, web};
-use crate::domain::{Bytes, Millicores, ValidMigration, ValidService};
+use super::{Context, DesiredSet, Stage, application, names, network};
+use crate::domain::{Bytes, Millicores, ValidContainer, ValidMigration, ValidService};
 use crate::planner::Size;
 
 /// The component of everything that belongs to migrations.
@@ -35,7 +35,8 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
 #[must_use]
 pub fn job_name(app: &crate::domain::AppName, migration: &ValidMigration) -> String {
     // Serialising strings and environment variables cannot fail; as JSON no two inputs look alike.
-    let input = serde_json::to_string(&(&migration.image, &migration.command, &migration.args, &migration.env));
+    let ValidContainer { image, command, args, env, .. } = &migration.container;
+    let input = serde_json::to_string(&(image, command, args, env));
     let hash = meta::hash([input.unwrap_or_default().as_str()]);
     names::migration(app, &migration.name, &hash[..HASH_LENGTH])
 }
@@ -56,8 +57,7 @@ fn job(context: &Context<'_>, first: &ValidService, migration: &ValidMigration) 
                 spec: Some(PodSpec {
                     // Failed tries stay, with their logs.
                     restart_policy: Some("Never".to_owned()),
-                    containers: vec![container(context, first, migration)],
-                    ..web::application_pod(context, first)
+                    ..application::pod(context, &migration.container, container(context, first, migration))
                 }),
             },
             ..JobSpec::default()
@@ -66,19 +66,9 @@ fn job(context: &Context<'_>, first: &ValidService, migration: &ValidMigration) 
     }
 }
 
-/// As the first service: its user, its memory, its bindings.
+/// With the memory of the first service's pods.
 fn container(context: &Context<'_>, first: &ValidService, migration: &ValidMigration) -> Container {
     let planned = context.plan.web(&first.name).map_or(Size::default(), |tier| tier.per_replica);
     let size = Size { cpu: planned.cpu.min(CPU), memory: planned.memory, storage: Bytes(0) };
-    Container {
-        name: web::CONTAINER.to_owned(),
-        image: Some(migration.image.clone()),
-        image_pull_policy: Some("IfNotPresent".to_owned()),
-        command: web::list(&migration.command),
-        args: web::list(&migration.args),
-        env: Some(bindings::environment(context, None, &migration.env)),
-        resources: Some(pod::resources(context, &size)),
-        security_context: Some(web::container_security(&first.security_context)),
-        ..Container::default()
-    }
+    application::container(context, &migration.container, None, &size)
 }

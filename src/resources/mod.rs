@@ -3,6 +3,7 @@
 //! A builder decides whether its object exists (`Option`); pruning removes what is no longer
 //! returned. Nothing here talks to a cluster or chooses a size.
 
+pub mod application;
 pub mod autoscaling;
 pub mod bindings;
 mod build;

@@ -3,19 +3,16 @@
 //! Where an autoscaler owns the number of pods, the Deployment never names one.
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
-use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SecurityContext,
-};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec, PodTemplateSpec, Probe};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 
 use super::meta::Part;
-use super::{Context, DesiredSet, Stage, autoscaling, bindings, disruption, names, network, pod, rollout, routes};
-use crate::api::ServiceSecurityContext;
+use super::{
+    Context, DesiredSet, Stage, application, autoscaling, bindings, disruption, names, network, pod, rollout, routes,
+};
 use crate::domain::ValidService;
 use crate::planner::{Tier, TierPlan, TierSettings, WebSettings};
 
-/// Name of the application's container in a pod of a service or a migration.
-pub const CONTAINER: &str = "app";
 /// From the deletion of a pod to SIGTERM: the edge has forgotten the pod by then, also where the cluster's DNS
 /// answers from a cache of five seconds. Pods that stop do not hold up a roll-out.
 const STOP_AFTER_SECONDS: i64 = 10;
@@ -99,22 +96,7 @@ fn pod_spec(context: &Context<'_>, service: &ValidService, part: &Part<'_>, tier
     PodSpec {
         topology_spread_constraints: Some(pod::spread(&part.label_selector(context.app), false)),
         termination_grace_period_seconds: Some(STOP_AFTER_SECONDS + FINISH_SECONDS),
-        containers: vec![container(context, service, tier)],
-        ..application_pod(context, service)
-    }
-}
-
-/// What pods of services and of migrations have in common.
-#[must_use]
-pub fn application_pod(context: &Context<'_>, service: &ValidService) -> PodSpec {
-    PodSpec {
-        security_context: Some(pod_security(&service.security_context)),
-        service_account_name: service.service_account_name.clone(),
-        automount_service_account_token: Some(service.service_account_name.is_some()),
-        enable_service_links: Some(false),
-        dns_config: Some(rollout::impatient_dns()),
-        image_pull_secrets: pod::pull_secrets(context),
-        ..PodSpec::default()
+        ..application::pod(context, &service.container, container(context, service, tier))
     }
 }
 
@@ -122,21 +104,12 @@ fn container(context: &Context<'_>, service: &ValidService, tier: &TierPlan) -> 
     let health = &service.health;
     let startup = health.startup_path.as_ref().or(health.readiness_path.as_ref());
     Container {
-        name: CONTAINER.to_owned(),
-        image: Some(service.image.clone()),
-        image_pull_policy: Some("IfNotPresent".to_owned()),
-        command: list(&service.command),
-        args: list(&service.args),
-        env: Some(bindings::environment(context, Some(service), &service.env)),
-        env_from: (!service.env_from.is_empty()).then(|| service.env_from.clone()),
         ports: Some(vec![ContainerPort {
             name: Some("http".to_owned()),
             container_port: i32::from(service.port),
             protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),
-        resources: Some(pod::resources(context, &tier.per_replica)),
-        security_context: Some(container_security(&service.security_context)),
         startup_probe: Some(probe(startup, 1, START_SECONDS)),
         readiness_probe: Some(probe(health.readiness_path.as_ref(), 2, 3)),
         // A busy process is slow to answer: a minute of silence is death, a few seconds are not.
@@ -145,41 +118,14 @@ fn container(context: &Context<'_>, service: &ValidService, tier: &TierPlan) -> 
             .as_ref()
             .map(|path| Probe { timeout_seconds: Some(5), ..pod::http_probe(path, "http", 10, 6) }),
         lifecycle: Some(rollout::stop_after(STOP_AFTER_SECONDS)),
-        ..Container::default()
+        ..application::container(context, &service.container, Some(service), &tier.per_replica)
     }
-}
-
-/// A command or arguments; an empty list means the image's own.
-#[must_use]
-pub fn list(words: &[String]) -> Option<Vec<String>> {
-    (!words.is_empty()).then(|| words.to_vec())
 }
 
 fn probe(path: Option<&String>, period_seconds: i32, failures: i32) -> Probe {
     match path {
         Some(path) => pod::http_probe(path, "http", period_seconds, failures),
         None => pod::tcp_probe("http", period_seconds, failures),
-    }
-}
-
-/// The pod's part of `restricted`, with what the owner adds.
-#[must_use]
-pub fn pod_security(owners: &ServiceSecurityContext) -> PodSecurityContext {
-    PodSecurityContext {
-        run_as_non_root: Some(true),
-        run_as_user: owners.run_as_user,
-        run_as_group: owners.run_as_group,
-        seccomp_profile: Some(pod::runtime_default()),
-        ..PodSecurityContext::default()
-    }
-}
-
-/// The container's part of `restricted`, with what the owner adds.
-#[must_use]
-pub fn container_security(owners: &ServiceSecurityContext) -> SecurityContext {
-    SecurityContext {
-        read_only_root_filesystem: owners.read_only_root_filesystem,
-        ..pod::restricted_container_security()
     }
 }
 

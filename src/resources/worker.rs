@@ -4,10 +4,10 @@
 //! finish goes back to the queue because it was not acknowledged.
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
-use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
 
 use super::meta::Part;
-use super::{Context, DesiredSet, Stage, autoscaling, bindings, disruption, names, network, pod, rollout, web};
+use super::{Context, DesiredSet, Stage, application, autoscaling, bindings, disruption, names, network, pod, rollout};
 use crate::domain::ValidWorker;
 use crate::planner::{Tier, TierPlan, TierSettings, WorkerSettings};
 
@@ -86,27 +86,11 @@ fn pod_spec(
     tier: &TierPlan,
     settings: &WorkerSettings,
 ) -> PodSpec {
+    let container = application::container(context, &worker.container, None, &tier.per_replica);
     PodSpec {
         topology_spread_constraints: Some(pod::spread(&part.label_selector(context.app), false)),
         // SIGTERM comes at once: no new job is taken, and the one in progress has this long.
         termination_grace_period_seconds: Some(i64::from(settings.finish_seconds)),
-        security_context: Some(web::pod_security(&worker.security_context)),
-        automount_service_account_token: Some(false),
-        enable_service_links: Some(false),
-        dns_config: Some(rollout::impatient_dns()),
-        image_pull_secrets: pod::pull_secrets(context),
-        containers: vec![Container {
-            name: web::CONTAINER.to_owned(),
-            image: Some(worker.image.clone()),
-            image_pull_policy: Some("IfNotPresent".to_owned()),
-            command: web::list(&worker.command),
-            args: web::list(&worker.args),
-            env: Some(bindings::environment(context, None, &worker.env)),
-            env_from: (!worker.env_from.is_empty()).then(|| worker.env_from.clone()),
-            resources: Some(pod::resources(context, &tier.per_replica)),
-            security_context: Some(web::container_security(&worker.security_context)),
-            ..Container::default()
-        }],
-        ..PodSpec::default()
+        ..application::pod(context, &worker.container, container)
     }
 }

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZoneDatabase;
 
 use super::checker::{Checker, is_name};
-use super::services::{environment, image, security_context, words};
+use super::container::{Declared, container};
 use crate::api::{CronJob, ScaledAppSpec};
 use crate::domain::{Millis, ValidCronJob, defaults};
 
@@ -49,27 +49,16 @@ fn cron_job(check: &mut Checker, spec: &ScaledAppSpec, field: &str, job: &CronJo
             "write an IANA name such as Europe/Vienna or Etc/UTC",
         );
     }
-    image(check, &format!("{field}.image"), &job.image);
-    words(check, &format!("{field}.command"), job.command.as_deref());
-    words(check, &format!("{field}.args"), job.args.as_deref());
-    let env = job.env.clone().unwrap_or_default();
-    environment(check, &format!("{field}.env"), &env, spec);
-    let env_from = job.env_from.clone().unwrap_or_default();
-    check.length(&format!("{field}.envFrom"), env_from.len(), 16);
+    let container = container(check, spec, field, &Declared::from(job));
     let range = Millis::seconds(1)..=Millis::seconds(7 * 86_400);
     ValidCronJob {
         name: job.name.clone(),
         schedule: job.schedule.clone(),
         time_zone: zone,
-        image: job.image.clone(),
-        command: job.command.clone().unwrap_or_default(),
-        args: job.args.clone().unwrap_or_default(),
-        env,
-        env_from,
+        container,
         timeout: check
             .duration(&format!("{field}.timeout"), job.timeout.as_ref(), range)
             .unwrap_or(defaults::CRON_TIMEOUT),
-        security_context: security_context(check, field, job.security_context.as_ref()),
     }
 }
 

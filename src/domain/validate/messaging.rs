@@ -2,8 +2,8 @@
 
 use super::Problem;
 use super::checker::{Checker, is_name};
+use super::container::{Declared, container};
 use super::memory::members;
-use super::services::{environment, image, security_context, words};
 use crate::api::{Queue, ScaledAppSpec, Worker, WorkerPin};
 use crate::domain::tiers::DEAD_SUFFIX;
 use crate::domain::{Bytes, Millis, ValidQueue, ValidQueueDeclaration, ValidWorker, ValidWorkerPin, defaults};
@@ -75,13 +75,7 @@ fn worker(check: &mut Checker, spec: &ScaledAppSpec, field: &str, w: &Worker) ->
             "start with a letter, use lower-case letters, digits and '-' only, and at most 20 characters",
         );
     }
-    image(check, &format!("{field}.image"), &w.image);
-    words(check, &format!("{field}.command"), w.command.as_deref());
-    words(check, &format!("{field}.args"), w.args.as_deref());
-    let env = w.env.clone().unwrap_or_default();
-    environment(check, &format!("{field}.env"), &env, spec);
-    let env_from = w.env_from.clone().unwrap_or_default();
-    check.length(&format!("{field}.envFrom"), env_from.len(), 16);
+    let container = container(check, spec, field, &Declared::from(w));
     if let Some(queue) = &w.queue {
         takes_from(check, spec, field, queue);
     }
@@ -101,16 +95,11 @@ fn worker(check: &mut Checker, spec: &ScaledAppSpec, field: &str, w: &Worker) ->
     }
     ValidWorker {
         name: w.name.clone(),
-        image: w.image.clone(),
-        command: w.command.clone().unwrap_or_default(),
-        args: w.args.clone().unwrap_or_default(),
-        env,
-        env_from,
+        container,
         queue: w.queue.clone(),
         jobs_per_request: defaults::JOBS_PER_REQUEST.or(jobs.map(|jobs| jobs as f64 / 1000.0)),
         time_per_job: time,
         max_delay: delay,
-        security_context: security_context(check, field, w.security_context.as_ref()),
         pin: pin(check, field, w),
         autoscaled: w.autoscaling.is_some(),
     }

@@ -6,6 +6,7 @@
 
 mod app;
 mod checker;
+mod container;
 mod cron;
 mod memory;
 mod messaging;
@@ -56,7 +57,7 @@ pub fn validate(
     let services = services::services(&mut check, spec);
     let workers = messaging::workers(&mut check, spec);
     let cron_jobs = cron::cron_jobs(&mut check, spec);
-    let migrations = services::migrations(&mut check, spec);
+    let migrations = services::migrations(&mut check, spec, &services);
     let ingress = networking::ingress(&mut check, spec);
     let network = networking::network(&mut check, spec.network.as_ref());
     let database = spec.database.as_ref().map(|declared| tiers::checked_database(&mut check, declared));

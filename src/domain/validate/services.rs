@@ -1,12 +1,11 @@
 //! The application's own containers: services and migrations.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::EnvVar;
-
-use super::checker::{Checker, is_name, is_subdomain};
-use crate::api::{Health, ScaledAppSpec, Service, ServicePin, ServiceSecurityContext};
-use crate::domain::{Bytes, Millis, ValidMigration, ValidService, ValidServicePin, defaults};
+use super::checker::{Checker, is_name};
+use super::container::{Declared, container};
+use crate::api::{Health, ScaledAppSpec, Service, ServicePin};
+use crate::domain::{Bytes, Millis, ValidContainer, ValidMigration, ValidService, ValidServicePin, defaults};
 
 const TIER_WORDS: [&str; 13] = [
     "edge", "pool", "database", "direct", "cache", "sessions", "queue", "proxy", "worker", "migrate", "plan", "config",
@@ -89,93 +88,16 @@ fn service(
             "choose another name",
         );
     }
-    image(check, &format!("{field}.image"), &s.image);
-    words(check, &format!("{field}.command"), s.command.as_deref());
-    words(check, &format!("{field}.args"), s.args.as_deref());
-    let env = s.env.clone().unwrap_or_default();
-    environment(check, &format!("{field}.env"), &env, spec);
-    let env_from = s.env_from.clone().unwrap_or_default();
-    check.length(&format!("{field}.envFrom"), env_from.len(), 16);
-    if let Some(account) = s.service_account_name.as_deref().filter(|name| !is_subdomain(name) || name.len() > 63) {
-        check.report(
-            format!("{field}.serviceAccountName"),
-            format!("is {account:?}"),
-            "write the name of a ServiceAccount, or leave it out",
-        );
-    }
+    let container = container(check, spec, &field, &Declared::from(s));
     let port = check.integer(&format!("{field}.port"), s.port, 1..=65_535);
     ValidService {
         name: s.name.clone(),
-        image: s.image.clone(),
-        command: s.command.clone().unwrap_or_default(),
-        args: s.args.clone().unwrap_or_default(),
-        env,
-        env_from,
-        service_account_name: s.service_account_name.clone(),
+        container,
         port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(defaults::PORT),
         paths: paths(check, &field, s, only),
         request_share: share,
         health: health(check, &field, s.health.as_ref()),
-        security_context: security_context(check, &field, s.security_context.as_ref()),
         pin: pin(check, &format!("{field}.pin"), s.pin.as_ref()),
-    }
-}
-
-pub(super) fn image(check: &mut Checker, field: &str, image: &str) {
-    check.text(field, image, 512);
-    if image.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        check.report(
-            field,
-            format!("is {image:?}"),
-            "write an image reference without spaces, such as registry.example/shop:1.4.2",
-        );
-    }
-}
-
-pub(super) fn words(check: &mut Checker, field: &str, words: Option<&[String]>) {
-    let words = words.unwrap_or_default();
-    check.length(field, words.len(), 64);
-    if let Some(word) = words.iter().find(|word| word.len() > 4096) {
-        check.report(field, format!("has an entry of {} bytes", word.len()), "write at most 4096 bytes an entry");
-    }
-}
-
-/// Names that the containers get from us.
-fn reserved(spec: &ScaledAppSpec) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = ["PORT", "PUBLIC_URL"].map(str::to_owned).into();
-    if spec.database.is_some() {
-        names.extend(["DATABASE_URL", "DATABASE_READ_URL", "DATABASE_DIRECT_URL"].map(str::to_owned));
-    }
-    let given = [
-        (spec.cache.is_some(), ["CACHE_URL"].as_slice()),
-        (spec.sessions.is_some(), &["SESSION_URL", "SESSION_TTL_SECONDS"]),
-        (spec.queue.is_some(), &["AMQP_URL"]),
-        (spec.proxy.is_some(), &["PURGE_URL", "PURGE_TOKEN"]),
-    ];
-    names.extend(given.iter().filter(|(there, _)| *there).flat_map(|(_, names)| names.iter().map(|n| (*n).to_owned())));
-    names.extend(spec.services.iter().map(|s| format!("SERVICE_{}_URL", s.name.to_uppercase().replace('-', "_"))));
-    names
-}
-
-pub(super) fn environment(check: &mut Checker, field: &str, env: &[EnvVar], spec: &ScaledAppSpec) {
-    check.length(field, env.len(), 128);
-    check.distinct(field, env.iter().map(|e| e.name.as_str()));
-    let reserved = reserved(spec);
-    for variable in env {
-        let name = &variable.name;
-        if name.is_empty() || name.contains('=') || !name.chars().all(|c| c.is_ascii_graphic()) {
-            check.report(field, format!("has the name {name:?}"), "write names of letters, digits and '_'");
-        }
-        if reserved.contains(name) {
-            check.report(
-                field,
-                format!("sets {name}, which the operator sets itself"),
-                "remove it; an application that wants another name can take the value from the binding Secret with valueFrom.secretKeyRef",
-            );
-        }
-        if variable.value.is_some() && variable.value_from.is_some() {
-            check.report(field, format!("gives {name} both value and valueFrom"), "keep one of them");
-        }
     }
 }
 
@@ -261,18 +183,6 @@ fn health(check: &mut Checker, field: &str, declared: Option<&Health>) -> Health
     health
 }
 
-pub(super) fn security_context(
-    check: &mut Checker,
-    field: &str,
-    declared: Option<&ServiceSecurityContext>,
-) -> ServiceSecurityContext {
-    let context = declared.cloned().unwrap_or_default();
-    for (name, id) in [("runAsUser", context.run_as_user), ("runAsGroup", context.run_as_group)] {
-        check.integer(&format!("{field}.securityContext.{name}"), id, 1..=4_294_967_294);
-    }
-    context
-}
-
 fn pin(check: &mut Checker, field: &str, declared: Option<&ServicePin>) -> ValidServicePin {
     let declared = declared.cloned().unwrap_or_default();
     let fewest = check.integer(&format!("{field}.minReplicas"), declared.min_replicas, 1..=5000);
@@ -294,8 +204,8 @@ fn pin(check: &mut Checker, field: &str, declared: Option<&ServicePin>) -> Valid
     }
 }
 
-/// The migrations, their images resolved.
-pub(super) fn migrations(check: &mut Checker, spec: &ScaledAppSpec) -> Vec<ValidMigration> {
+/// The migrations; what they do not say themselves is as in the first service.
+pub(super) fn migrations(check: &mut Checker, spec: &ScaledAppSpec, services: &[ValidService]) -> Vec<ValidMigration> {
     let declared = spec.migrations.as_deref().unwrap_or_default();
     check.length("spec.migrations", declared.len(), 8);
     if !declared.is_empty() && spec.database.is_none() {
@@ -306,7 +216,7 @@ pub(super) fn migrations(check: &mut Checker, spec: &ScaledAppSpec) -> Vec<Valid
         );
     }
     check.distinct("spec.migrations", declared.iter().map(|m| m.name.as_str()));
-    let first_image = spec.services.first().map(|s| s.image.clone()).unwrap_or_default();
+    let first = services.first().map(|service| service.container.clone()).unwrap_or_default();
     let mut valid = Vec::new();
     for (index, migration) in declared.iter().enumerate() {
         let field = format!("spec.migrations[{index}]");
@@ -317,20 +227,19 @@ pub(super) fn migrations(check: &mut Checker, spec: &ScaledAppSpec) -> Vec<Valid
                 "start with a letter, use lower-case letters, digits and '-' only, and at most 15 characters",
             );
         }
-        if let Some(reference) = &migration.image {
-            image(check, &format!("{field}.image"), reference);
-        }
-        words(check, &format!("{field}.command"), migration.command.as_deref());
-        words(check, &format!("{field}.args"), migration.args.as_deref());
-        let env = migration.env.clone().unwrap_or_default();
-        environment(check, &format!("{field}.env"), &env, spec);
+        let own = container(check, spec, &field, &Declared::from(migration));
+        let image = migration.image.as_ref().map_or_else(|| first.image.clone(), |_| own.image);
         let range = Millis::seconds(1)..=Millis::seconds(86_400);
         valid.push(ValidMigration {
             name: migration.name.clone(),
-            image: migration.image.clone().unwrap_or_else(|| first_image.clone()),
-            command: migration.command.clone().unwrap_or_default(),
-            args: migration.args.clone().unwrap_or_default(),
-            env,
+            container: ValidContainer {
+                image,
+                command: own.command,
+                args: own.args,
+                env: own.env,
+                env_from: own.env_from,
+                ..first.clone()
+            },
             timeout: check
                 .duration(&format!("{field}.timeout"), migration.timeout.as_ref(), range)
                 .unwrap_or(defaults::MIGRATION_TIMEOUT),

@@ -1,0 +1,24 @@
+//! What runs in a pod of the application, be it a service, a worker, a cron job or a migration.
+
+use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
+
+use crate::api::ServiceSecurityContext;
+
+/// The one container of an application's pod.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ValidContainer {
+    /// Its image.
+    pub image: String,
+    /// Entry point; empty means the image's own.
+    pub command: Vec<String>,
+    /// Arguments; empty means the image's own.
+    pub args: Vec<String>,
+    /// Environment beside the bindings.
+    pub env: Vec<EnvVar>,
+    /// Whole Secrets and ConfigMaps as environment.
+    pub env_from: Vec<EnvFromSource>,
+    /// Account of the pod; `None` means the namespace's default, without a token.
+    pub service_account_name: Option<String>,
+    /// As whom it runs.
+    pub security_context: ServiceSecurityContext,
+}
