@@ -100,6 +100,9 @@ fn explain_shows_default_grade_and_source() {
         code == 0 && out.contains("default: 3") && out.contains("grade B") && out.contains("Stack Overflow"),
         "{out}"
     );
+    // As a message names a field.
+    let (code, volume, _) = scaledapp(&["explain", "spec.services[0].volumes[3]"]);
+    assert!(code == 0 && volume.contains("emptyDir.sizeLimit") && volume.contains("projected"), "{volume}");
     let (_, tree, _) = scaledapp(&["explain"]);
     assert!(tree.contains("dailyActiveUsers") && tree.contains("pooling"), "{tree}");
     let (_, tier, _) = scaledapp(&["explain", "database"]);

@@ -346,3 +346,21 @@ fn overcommitment_changes_no_plan_and_is_told() {
     assert_eq!(small.tiers, planned(&sample("shop")).tiers);
     assert!(small.findings.iter().any(|f| f.kind == FindingKind::Overcommitted));
 }
+
+/// A zone's loss takes all pods that may run only there.
+#[test]
+fn a_selector_of_one_zone_is_told_where_the_objective_outlives_zones() {
+    let told = |availability: &str, selector: &str| {
+        let plan = planned(&app(&format!(
+            "{{targets: {{dailyActiveUsers: 100000, availabilityPercent: '{availability}'}}, services: [{{name: web, image: i, placement: {{nodeSelector: {selector}}}}}]}}"
+        )));
+        let found = plan.findings.into_iter().find(|finding| finding.kind == FindingKind::PlacedTogether);
+        found.map(|finding| (finding.field, finding.message))
+    };
+    let (field, message) = told("99.95", "{topology.kubernetes.io/zone: a}").unwrap();
+    assert_eq!(field, "spec.services[web].placement.nodeSelector");
+    assert!(message.starts_with("Service web runs in one zone alone"), "{message}");
+    assert!(told("99.95", "{kubernetes.io/hostname: one}").is_some());
+    assert_eq!(told("99.95", "{disk: fast}"), None);
+    assert_eq!(told("99", "{topology.kubernetes.io/zone: a}"), None, "one pod is enough");
+}

@@ -69,6 +69,29 @@ fn the_samples_are_not_refused() {
 }
 
 #[test]
+fn what_pods_may_say_is_not_refused() {
+    assert_eq!(told(&read("tests/accepted/pods.yaml")), []);
+}
+
+/// A sentence about a field of a pod is the same for all that have pods.
+#[test]
+fn volumes_are_refused_alike_for_services_workers_and_cron_jobs() {
+    let broken = read("tests/accepted/pods.yaml")
+        .replace("mountPath: /tmp", "mountPath: /dev/shm")
+        .replace("mountPath: /frames", "mountPath: /sys/frames")
+        .replace("name: paper, mountPath: /paper", "name: papers, mountPath: /paper");
+    let fields: Vec<String> = told(&broken).into_iter().map(|(field, _)| field).collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.services[0].volumeMounts",
+            "spec.workers[0].volumeMounts[0].mountPath",
+            "spec.cronJobs[0].volumeMounts[0].name"
+        ]
+    );
+}
+
+#[test]
 fn an_own_database_url_is_free_without_a_database() {
     let text = read("tests/refused/env-of-ours.yaml").replace("  database: {}\n", "");
     assert_eq!(told(&text), []);

@@ -8,12 +8,28 @@ use kube::CustomResourceExt;
 
 use super::ScaledApp;
 
-/// The definition to install.
+/// Below these fields stand the words of a pod, which Kubernetes documents with pods. There is a copy of them for each
+/// that has pods, so that their descriptions alone would be a fifth of what is installed.
+const OF_PODS: [&str; 3] = ["env", "envFrom", "volumes"];
+
+/// The definition to install: what [`documented`] says, without the descriptions of a pod's own words.
+#[must_use]
+pub fn crd() -> CustomResourceDefinition {
+    let mut crd = documented();
+    for version in &mut crd.spec.versions {
+        if let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
+            leave_to_pods(schema, false);
+        }
+    }
+    crd
+}
+
+/// The definition with every description.
 ///
 /// `status` defaults to `{observedGeneration: -1}`, so that kstatus calls an object that nobody has
 /// looked at yet in progress instead of ready.
 #[must_use]
-pub fn crd() -> CustomResourceDefinition {
+pub fn documented() -> CustomResourceDefinition {
     let mut crd = ScaledApp::crd();
     for version in &mut crd.spec.versions {
         let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) else {
@@ -28,6 +44,21 @@ pub fn crd() -> CustomResourceDefinition {
         }
     }
     crd
+}
+
+fn leave_to_pods(schema: &mut JSONSchemaProps, below: bool) {
+    for (name, child) in schema.properties.iter_mut().flatten() {
+        if below {
+            child.description = None;
+        }
+        leave_to_pods(child, below || OF_PODS.contains(&name.as_str()));
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(item)) = &mut schema.items {
+        if below {
+            item.description = None;
+        }
+        leave_to_pods(item, below);
+    }
 }
 
 /// Only the first paragraph of a field's documentation goes to the cluster.

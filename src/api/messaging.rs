@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DurationText, Quantity, ServiceSecurityContext};
+use super::{DurationText, Placement, Quantity, ServiceSecurityContext, Volume, VolumeMount};
 
 /// A message broker with declared queues, reached at one address.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -55,6 +55,7 @@ pub struct QueuePin {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(validation = Rule::new("!has(self.maxDelay) || !has(self.timePerJob) || duration(self.maxDelay) > duration(self.timePerJob)").message("a worker's maxDelay is at most its timePerJob, and a job also waits: write more than timePerJob"))]
 #[x_kube(validation = Rule::new("!has(self.autoscaling) || !has(self.pin) || !has(self.pin.replicas)").message("a worker's pin.replicas fixes its pods and autoscaling varies them: keep one of the two"))]
+#[x_kube(validation = Rule::new("!has(self.volumeMounts) || self.volumeMounts.all(mount, has(self.volumes) && self.volumes.exists(volume, volume.name == mount.name))").message("a name of volumeMounts is not in volumes: add the volume there, or name one that is there"))]
 pub struct Worker {
     /// Name of the worker; it becomes part of its objects' names.
     #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
@@ -78,6 +79,18 @@ pub struct Worker {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub env_from: Option<Vec<EnvFromSource>>,
+    /// Volumes of the pods, as in a pod: emptyDir, configMap, secret and projected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub volumes: Option<Vec<Volume>>,
+    /// Where the volumes appear in the container, as in a pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["mountPath"]))]
+    pub volume_mounts: Option<Vec<VolumeMount>>,
+    /// Account that the pods run as; absent means the namespace's default, without a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub service_account_name: Option<String>,
     /// Queue of spec.queue from which it takes its jobs; absent means that jobs come to it in another way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
@@ -95,6 +108,9 @@ pub struct Worker {
     /// As whom the container runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_context: Option<ServiceSecurityContext>,
+    /// On which nodes the pods may run, and how they rank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Placement>,
     /// Sizes that the owner fixes; used as they are, and the plan says what they cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<WorkerPin>,

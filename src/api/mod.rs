@@ -10,6 +10,7 @@ pub mod labels;
 mod memory;
 mod messaging;
 mod networking;
+mod pods;
 mod profile;
 mod proxy;
 mod scalars;
@@ -23,6 +24,10 @@ pub use cron::CronJob;
 pub use memory::{Cache, EvictionPolicy, MemberPin, Popularity, SessionStore, Sessions};
 pub use messaging::{Queue, QueueDeclaration, QueuePin, Worker, WorkerAutoscaling, WorkerPin};
 pub use networking::{EgressPolicy, Ingress, IngressTls, LoadBalancing, NamespacePeer, Network, RateLimit};
+pub use pods::{
+    ConfigMapVolume, EmptyDirVolume, KeyToPath, Placement, ProjectedKeys, ProjectedSource, ProjectedVolume,
+    SecretVolume, TaintEffect, Toleration, TolerationOperator, Volume, VolumeMedium, VolumeMount,
+};
 pub use profile::{Preset, Profile, ProfileRange, RangedField, ServiceTime};
 pub use proxy::{Proxy, ProxyPin};
 pub use scalars::{Decimal, DurationText, Quantity};

@@ -85,8 +85,19 @@ fn parse(value: &Value, version: &str, typed: serde_yaml::Deserializer<'_>) -> R
         let text = error.to_string();
         let field =
             text.split(": ").next().filter(|head| head.starts_with("spec") && !head.contains(' ')).unwrap_or("spec");
-        problem(field, format!("{text}. 'scaledapp explain {field}' shows the fields that there are."))
+        let why = if text.contains("unknown field") { unserved(field) } else { "" };
+        problem(field, format!("{text}.{why} 'scaledapp explain {field}' shows the fields that there are."))
     })
+}
+
+/// Why a field that Kubernetes has is not served.
+fn unserved(field: &str) -> &'static str {
+    let last = field.rsplit('.').next().unwrap_or(field);
+    if last.starts_with("volumes[") {
+        " Pods of the application keep no data: a volume is one of emptyDir, configMap, secret and projected."
+    } else {
+        ""
+    }
 }
 
 fn problem(field: &str, message: String) -> Problem {

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota};
 use k8s_openapi::api::networking::v1::IngressClass;
+use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use strum::IntoStaticStr;
 
-use crate::domain::{Bytes, Environment, Millicores};
+use crate::domain::{Bytes, Environment, Millicores, ValidApp};
 use crate::planner::{Plan, Size, Tier, TierSettings};
 
 use super::context::Context;
@@ -66,6 +67,7 @@ pub struct ClusterFacts {
     read_at: Instant,
     storage_classes: Vec<Named>,
     ingress_classes: Vec<Named>,
+    priority_classes: Vec<String>,
     metrics_api: bool,
     quotas: Vec<ResourceQuota>,
     limits: Vec<LimitRange>,
@@ -88,7 +90,8 @@ pub async fn preflight(ctx: &Context, accepted: &Accepted, first: bool) -> Resul
     let facts = if let Some(facts) = known {
         facts
     } else {
-        let facts = read(ctx, namespace).await?;
+        // Six reads at once are large, and rare.
+        let facts = Box::pin(read(ctx, namespace)).await?;
         ctx.facts(namespace, |slot| *slot = Some(facts.clone()));
         facts
     };
@@ -101,11 +104,13 @@ async fn read(ctx: &Context, namespace: &str) -> Result<ClusterFacts, PreflightE
     let client = &ctx.client;
     let storage: Api<StorageClass> = Api::all(client.clone());
     let ingress: Api<IngressClass> = Api::all(client.clone());
+    let priority: Api<PriorityClass> = Api::all(client.clone());
     let quotas: Api<ResourceQuota> = Api::namespaced(client.clone(), namespace);
     let limits: Api<LimitRange> = Api::namespaced(client.clone(), namespace);
-    let (storage, ingress, groups, quotas, limits) = futures::try_join!(
+    let (storage, ingress, priority, groups, quotas, limits) = futures::try_join!(
         async { storage.list(&all).await.map_err(failed("storage classes")) },
         async { ingress.list(&all).await.map_err(failed("ingress classes")) },
+        async { priority.list(&all).await.map_err(failed("priority classes")) },
         async { client.list_api_groups().await.map_err(failed("the API groups")) },
         async { quotas.list(&all).await.map_err(failed("quotas")) },
         async { limits.list(&all).await.map_err(failed("limit ranges")) },
@@ -122,6 +127,7 @@ async fn read(ctx: &Context, namespace: &str) -> Result<ClusterFacts, PreflightE
             .iter()
             .map(|c| named(c.name_any(), is_true(c.annotations().get("ingressclass.kubernetes.io/is-default-class"))))
             .collect(),
+        priority_classes: priority.iter().map(ResourceExt::name_any).collect(),
         metrics_api: groups.groups.iter().any(|group| group.name == "metrics.k8s.io"),
         quotas: quotas.items,
         limits: limits.items,
@@ -149,6 +155,7 @@ fn lacks(accepted: &Accepted, environment: &Environment, facts: &ClusterFacts, f
         );
         found.extend(lack.map(|lack| Lack { blocks: false, ..lack }));
     }
+    found.extend(priority_lacks(&accepted.app, &facts.priority_classes));
     let autoscaled = plan.tiers.iter().any(|tier| match &tier.settings {
         TierSettings::Web(settings) => settings.autoscaled,
         TierSettings::Worker(settings) => settings.autoscaled,
@@ -173,6 +180,24 @@ fn class_lack(classes: &[Named], wanted: Option<&str>, what: &str, field: &str) 
         None => format!("no {what} is the default: mark one as default, or name one in {field}"),
     };
     Some(Lack { blocks: true, message })
+}
+
+/// The API server makes no pod of a priority class that is not there.
+fn priority_lacks(app: &ValidApp, classes: &[String]) -> Vec<Lack> {
+    let services = app.services.iter().map(|service| ("services", &service.name, &service.container));
+    let workers = app.workers.iter().map(|worker| ("workers", &worker.name, &worker.container));
+    let jobs = app.cron_jobs.iter().map(|job| ("cronJobs", &job.name, &job.container));
+    let wanted = services.chain(workers).chain(jobs).filter_map(|(list, name, container)| {
+        let class = container.placement.priority_class_name.as_ref()?;
+        Some((class, format!("spec.{list}[{name}].placement.priorityClassName")))
+    });
+    wanted
+        .filter(|(class, _)| !classes.contains(class))
+        .map(|(class, field)| Lack {
+            blocks: true,
+            message: format!("priority class {class} does not exist: create it, or name another in {field}"),
+        })
+        .collect()
 }
 
 /// What the pods of a plan ask for together, at `replicas.max`.
@@ -279,6 +304,17 @@ mod tests {
 
     fn named(name: &str, is_default: bool) -> Named {
         Named { name: name.to_owned(), is_default }
+    }
+
+    #[test]
+    fn a_priority_class_must_exist() {
+        let spec = "{targets: {dailyActiveUsers: 10}, services: [{name: web, image: i, placement: {priorityClassName: web}}], workers: [{name: mail, image: i}]}";
+        let spec = serde_yaml::from_str(spec).unwrap();
+        let app = crate::domain::validate("app", "default", None, &spec, &Environment::default()).unwrap();
+        let lacks = priority_lacks(&app, &["other".to_owned()]);
+        let [lack] = lacks.as_slice() else { panic!("{lacks:?}") };
+        assert!(lack.blocks && lack.message.contains("spec.services[web].placement.priorityClassName"), "{lack:?}");
+        assert_eq!(priority_lacks(&app, &["web".to_owned()]), []);
     }
 
     #[test]

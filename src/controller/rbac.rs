@@ -33,6 +33,7 @@ pub fn cluster_rules() -> Vec<PolicyRule> {
         rule("", &["limitranges", "namespaces", "resourcequotas"], &["get", "list"]),
         rule("storage.k8s.io", &["storageclasses"], &["get", "list"]),
         rule("networking.k8s.io", &["ingressclasses"], &["get", "list"]),
+        rule("scheduling.k8s.io", &["priorityclasses"], &["get", "list"]),
         rule("events.k8s.io", &["events"], &["create", "patch"]),
     ]);
     rules

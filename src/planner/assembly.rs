@@ -87,6 +87,7 @@ fn assemble(
     let ctx = Context { app, catalogue, environment, demands: &demands, objective, largest, cached };
     let mut findings = Vec::new();
     findings::promises(&ctx, &mut findings);
+    findings::placement(&ctx, &mut findings);
     let web = Web::plan(&ctx, &mut findings);
     let workers: Vec<TierPlan> = app.workers.iter().map(|w| worker::plan(&ctx, w, &mut findings)).collect();
     let users: Vec<&TierPlan> = web.tiers.iter().chain(&workers).collect();

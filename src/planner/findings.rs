@@ -46,6 +46,31 @@ pub fn promises(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Labels that one node, or the nodes of one zone, bear alone.
+const PLACES: [(&str, &str); 2] = [("kubernetes.io/hostname", "node"), ("topology.kubernetes.io/zone", "zone")];
+
+/// Pods that are to survive a node or a zone, and may run only there.
+pub fn placement(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
+    if !ctx.objective.replicated {
+        return;
+    }
+    let services = ctx.app.services.iter().map(|service| ("services", "Service", &service.name, &service.container));
+    let workers = ctx.app.workers.iter().map(|worker| ("workers", "Worker", &worker.name, &worker.container));
+    for (list, what, name, container) in services.chain(workers) {
+        let selector = container.placement.node_selector.as_ref();
+        let Some((label, place)) = PLACES.iter().find(|(label, _)| selector.is_some_and(|s| s.contains_key(*label)))
+        else {
+            continue;
+        };
+        findings.push(Finding::new(
+            Severity::Warning,
+            FindingKind::PlacedTogether,
+            format!("spec.{list}[{name}].placement.nodeSelector"),
+            format!("{what} {name} runs in one {place} alone ({label}), and {} % are promised through the loss of any: select nodes by another label, or lower spec.targets.availabilityPercent.", percent(ctx.objective.objective)),
+        ));
+    }
+}
+
 fn zones(count: u32) -> String {
     if count == 1 { "one zone".to_owned() } else { format!("{count} zones") }
 }

@@ -74,12 +74,14 @@ fn node(tier: &TierPlan, largest: Size, plan: &Plan, found: &mut Vec<Finding>) {
     let size = tier.per_replica;
     let known = plan.findings.iter().any(|f| f.kind == FindingKind::PodAboveLargestNode);
     if (size.cpu > largest.cpu || size.memory > largest.memory) && !known {
+        let with_volumes = tier.reasons.iter().any(|reason| reason.inputs.contains_key("volumesInMemory"));
+        let lower = if with_volumes { "the load, the pin or the volumes in memory" } else { "the load or the pin" };
         found.push(Finding::new(
             Severity::Error,
             FindingKind::PodAboveLargestNode,
             field(tier),
             format!(
-                "A pod of {} {} has {} CPU and {} of memory, and the largest pod has {} and {}: lower the load or the pin, or offer larger nodes (environment.largestPod).",
+                "A pod of {} {} has {} CPU and {} of memory, and the largest pod has {} and {}: lower {lower}, or offer larger nodes (environment.largestPod).",
                 tier.tier, tier.name, size.cpu, size.memory, largest.cpu, largest.memory
             ),
         ));

@@ -33,6 +33,16 @@ pub struct WebNeed {
     pub memory: Bytes,
     /// Whether memory grows with the cores of a pod.
     pub memory_per_core: bool,
+    /// What a pod's volumes in memory may hold.
+    pub volumes: Bytes,
+}
+
+impl WebNeed {
+    /// Memory of a pod of one core: its process at work, and its full volumes in memory.
+    #[must_use]
+    pub fn at_work(&self) -> Bytes {
+        Bytes(self.memory.0.saturating_add(self.volumes.0))
+    }
 }
 
 /// How the pods of a service wait and fail.
@@ -60,6 +70,7 @@ pub fn need(ctx: &Context<'_>, service: &ValidService) -> WebNeed {
         slack_ms: ctx.app.targets.latency_p99.value.0 as f64 - profile.service_time_p99.value.0 as f64,
         memory: profile.memory_per_replica.value,
         memory_per_core: matches!(profile.memory_per_replica.origin, Origin::Default { .. }),
+        volumes: service.container.volumes_in_memory,
     }
 }
 
@@ -213,7 +224,7 @@ pub fn plan(
     let requirement = Requirement {
         cpu_millicores: need.busy_horizon * 1000.0,
         staffed_cpu_millicores: need.busy_horizon * 1000.0 / ceiling,
-        memory_bytes: need.memory.0 as f64 * f64::from(replicas.max),
+        memory_bytes: need.at_work().0 as f64 * f64::from(replicas.max),
         storage_bytes: 0.0,
     };
     let bottleneck = facts.bottleneck();
@@ -224,7 +235,8 @@ pub fn plan(
 
 fn pod_memory(ctx: &Context<'_>, need: &WebNeed, cpu: Millicores) -> Bytes {
     let cores = if need.memory_per_core { cpu.cores().max(1.0) } else { 1.0 };
-    Bytes(quarter_step(need.memory.0 as f64 * cores * ctx.catalogue.memory_margin.value, 16 * MIB))
+    let process = quarter_step(need.memory.0 as f64 * cores * ctx.catalogue.memory_margin.value, 16 * MIB);
+    Bytes(process.saturating_add(need.volumes.0))
 }
 
 struct Facts<'a> {
@@ -273,14 +285,14 @@ fn check_pins(facts: &Facts<'_>, wanted: u32, findings: &mut Vec<Finding>) {
         );
     }
     let needed = pod_memory(facts.ctx, facts.need, facts.per_replica.cpu);
-    if let Some(memory) = pin.memory.filter(|memory| *memory < facts.need.memory) {
+    if let Some(memory) = pin.memory.filter(|memory| *memory < facts.need.at_work()) {
         warn(
             "memory",
             format!(
                 "Service {} is pinned to {} a pod, but its pods need {} at work: raise pin.memory to {}.",
                 facts.service.name,
                 size_text(memory),
-                size_text(facts.need.memory),
+                size_text(facts.need.at_work()),
                 size_text(needed)
             ),
         );

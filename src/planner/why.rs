@@ -62,6 +62,7 @@ pub enum FindingKind {
     PinBelowRequirement,
     PoolAboveDatabase,
     MembersAboveZones,
+    PlacedTogether,
     MembersKept,
     HitTargetMissed,
     CacheAboveOneServer,

@@ -114,8 +114,10 @@ pub fn plan(ctx: &Context<'_>, worker: &ValidWorker, findings: &mut Vec<Finding>
     let floor = if ctx.objective.replicated { 2 } else { 1 };
     let by_rule = f64::from(spared(ctx, choice.now.pods)) * catalogue.autoscaler_floor.value - 1e-9;
     let min = if worker.autoscaled { (by_rule.ceil() as u32).max(floor).min(max) } else { max };
+    let volumes = worker.container.volumes_in_memory;
     let memory = worker.pin.memory.unwrap_or_else(|| {
-        Bytes(quarter_step(catalogue.worker_mib.value * MIB as f64 * catalogue.memory_margin.value, 16 * MIB))
+        let process = quarter_step(catalogue.worker_mib.value * MIB as f64 * catalogue.memory_margin.value, 16 * MIB);
+        Bytes(process.saturating_add(volumes.0))
     });
     let finish = time_on(&need, choice.cpu) * FINISH_FACTOR / 1000.0;
     let rule = utilisation_target(f64::from(min)).min(catalogue.utilisation_ceiling.value);
@@ -246,14 +248,29 @@ impl Facts<'_> {
         list
     }
 
+    fn pinned(&self, quantity: &str, value: u64, name: &str) -> Reason {
+        Reason::new(quantity, value, "as pinned", self.field(name))
+    }
+
+    fn memory_reason(&self) -> Reason {
+        let (catalogue, volumes) = (self.ctx.catalogue, self.worker.container.volumes_in_memory);
+        if let Some(memory) = self.worker.pin.memory {
+            return self.pinned("perReplica.memoryBytes", memory.0, "memory");
+        }
+        let formula = if volumes.0 > 0 { "step(worker * margin) + volumesInMemory" } else { "step(worker * margin)" };
+        let value = self.per_replica.memory.0;
+        let reason = Reason::new("perReplica.memoryBytes", value, formula, catalogue.worker_mib.because())
+            .with("worker", size_text(Bytes::mib(catalogue.worker_mib.value as u64)))
+            .with("margin", catalogue.memory_margin.value);
+        if volumes.0 > 0 { reason.with("volumesInMemory", size_text(volumes)) } else { reason }
+    }
+
     fn size_reasons(&self, requirement: &Requirement) -> Vec<Reason> {
         let Self { ctx, worker, need, choice, replicas, per_replica, .. } = self;
         let catalogue = ctx.catalogue;
         let spare = if ctx.objective.replicated { "max(pods + 1, ceil(pods * zones / (zones - 1)))" } else { "pods" };
-        let pinned =
-            |quantity: &str, value: u64, name: &str| Reason::new(quantity, value, "as pinned", self.field(name));
         let max = match worker.pin.replicas {
-            Some(count) => pinned("replicas.max", u64::from(count), "replicas"),
+            Some(count) => self.pinned("replicas.max", u64::from(count), "replicas"),
             None => Reason::new(
                 "replicas.max",
                 replicas.max,
@@ -273,7 +290,7 @@ impl Facts<'_> {
             Reason::new("replicas.min", replicas.min, "replicas.max", "nothing varies the pods without autoscaling")
         };
         let cpu = match worker.pin.cpu {
-            Some(cpu) => pinned("perReplica.cpuMillicores", cpu.0, "cpu"),
+            Some(cpu) => self.pinned("perReplica.cpuMillicores", cpu.0, "cpu"),
             None => Reason::new(
                 "perReplica.cpuMillicores",
                 per_replica.cpu.0,
@@ -282,21 +299,10 @@ impl Facts<'_> {
             )
             .with("timePerJobHere", format!("{}ms", time_on(need, choice.cpu).round())),
         };
-        let memory = match worker.pin.memory {
-            Some(memory) => pinned("perReplica.memoryBytes", memory.0, "memory"),
-            None => Reason::new(
-                "perReplica.memoryBytes",
-                per_replica.memory.0,
-                "step(worker * margin)",
-                catalogue.worker_mib.because(),
-            )
-            .with("worker", size_text(Bytes::mib(catalogue.worker_mib.value as u64)))
-            .with("margin", catalogue.memory_margin.value),
-        };
         vec![
             max,
             cpu,
-            memory,
+            self.memory_reason(),
             min,
             Reason::new(
                 "requirement.cpuMillicores",

@@ -1,11 +1,11 @@
-//! The spec's fields with type, default, grade and source, read from the CRD's schema.
+//! The spec's fields with type, default, grade and source, read from the schema with every description.
 
 use std::fmt::Write;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSchemaProps, JSONSchemaPropsOrArray};
 
 use super::text::{DIM, HEAD, columns, styled, wrapped};
-use crate::api::crd::crd;
+use crate::api::crd::documented;
 use crate::domain::defaults::{self, DefaultLine};
 
 /// One field of the spec.
@@ -27,7 +27,7 @@ pub struct FieldDoc {
 #[must_use]
 pub fn fields() -> Vec<FieldDoc> {
     let mut found = Vec::new();
-    let crd = crd();
+    let crd = documented();
     for version in &crd.spec.versions {
         let root = version.schema.as_ref().and_then(|s| s.open_api_v3_schema.as_ref());
         if let Some(spec) = root.and_then(|r| r.properties.as_ref()).and_then(|p| p.get("spec")) {
@@ -103,12 +103,15 @@ pub fn explain_tree() -> String {
     text
 }
 
-/// One field, found by its path with or without `spec.` and `[]`; its parts below it.
+/// One field, found by its path with or without `spec.`, `[]` and the place in a list; its parts below it.
 ///
 /// # Errors
 /// The closest fields, when there is none of that name.
 pub fn explain_field(wanted: &str) -> Result<String, Vec<String>> {
-    let plain = |path: &str| path.replace("[]", "").trim_start_matches("spec.").to_owned();
+    let plain = |path: &str| {
+        let parts = path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest));
+        parts.collect::<String>().trim_start_matches("spec.").to_owned()
+    };
     let all = fields();
     let exact = all.iter().find(|field| plain(&field.path) == plain(wanted) || field.path == wanted);
     let Some(field) = exact.or_else(|| only_by_name(&all, wanted)) else {

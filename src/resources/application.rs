@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::core::v1::{Container, PodSecurityContext, PodSpec, SecurityContext};
 
-use super::{Context, bindings, pod, rollout};
+use super::{Context, bindings, pod, rollout, volumes};
 use crate::api::ServiceSecurityContext;
 use crate::domain::{ValidContainer, ValidService};
 use crate::planner::Size;
@@ -14,7 +14,7 @@ pub const CONTAINER: &str = "app";
 /// A pod around its container, as [`container`] makes it.
 #[must_use]
 pub fn pod(context: &Context<'_>, declared: &ValidContainer, container: Container) -> PodSpec {
-    PodSpec {
+    let pod = PodSpec {
         security_context: Some(pod_security(&declared.security_context)),
         service_account_name: declared.service_account_name.clone(),
         automount_service_account_token: Some(declared.service_account_name.is_some()),
@@ -23,7 +23,8 @@ pub fn pod(context: &Context<'_>, declared: &ValidContainer, container: Containe
         image_pull_secrets: pod::pull_secrets(context),
         containers: vec![container],
         ..PodSpec::default()
-    }
+    };
+    volumes::placed(pod, &declared.volumes, &declared.placement)
 }
 
 /// The container with its bindings; `service` is the one that it serves.
@@ -42,6 +43,7 @@ pub fn container(
         args: list(&declared.args),
         env: Some(bindings::environment(context, service, &declared.env)),
         env_from: list(&declared.env_from),
+        volume_mounts: volumes::mounts(&declared.volume_mounts),
         resources: Some(pod::resources(context, size)),
         security_context: Some(container_security(&declared.security_context)),
         ..Container::default()

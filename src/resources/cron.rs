@@ -70,7 +70,8 @@ fn cron_job(context: &Context<'_>, job: &ValidCronJob) -> CronJob {
 fn pod_spec(context: &Context<'_>, job: &ValidCronJob) -> PodSpec {
     let first = context.app.services.first().and_then(|service| context.plan.web(&service.name));
     let planned = first.map_or(Size::default(), |tier| tier.per_replica);
-    let size = Size { cpu: planned.cpu.min(CPU), memory: planned.memory, storage: Bytes(0) };
+    let memory = Bytes(planned.memory.0.saturating_add(job.container.volumes_in_memory.0));
+    let size = Size { cpu: planned.cpu.min(CPU), memory, storage: Bytes(0) };
     let container = application::container(context, &job.container, None, &size);
     PodSpec { restart_policy: Some("Never".to_owned()), ..application::pod(context, &job.container, container) }
 }

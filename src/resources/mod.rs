@@ -42,6 +42,7 @@ pub mod registry;
 pub mod rollout;
 pub mod router;
 pub mod routes;
+mod volumes;
 pub mod web;
 pub mod worker;
 

@@ -10,6 +10,7 @@ mod idle;
 mod leader;
 mod members;
 mod migrations;
+mod pods;
 mod process;
 mod refusal;
 mod retention;

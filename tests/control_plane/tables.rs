@@ -62,7 +62,7 @@ async fn the_api_server_refuses_what_the_table_says_and_no_more() {
 async fn the_api_server_accepts_the_samples() {
     let client = admin();
     let namespace = world::namespace(&client).await;
-    for (name, text) in documents("manifests/samples") {
+    for (name, text) in documents("manifests/samples").into_iter().chain(documents("tests/accepted")) {
         let answer = dry_run(&client, &namespace, &object(&text, &namespace)).await;
         assert!(answer.is_ok(), "{name}: {answer:?}");
     }

@@ -1,6 +1,7 @@
 //! What `render` makes of the samples: golden manifests, and what must hold for every object of every application.
 
 mod pod_security;
+mod pods;
 mod proxy;
 mod queue;
 mod samples;

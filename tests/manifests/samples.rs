@@ -117,10 +117,23 @@ spec:
     ))
 }
 
+/// All that services, workers and cron jobs may say of their pods, with every tier.
+pub fn pods() -> Sample {
+    pods_with("")
+}
+
+/// The same, with other fields of the ingress.
+pub fn pods_with(ingress: &str) -> Sample {
+    let text = std::fs::read_to_string(root().join("tests/accepted/pods.yaml")).unwrap();
+    let ours = "ingress: {hosts: [shop.example.com, www.example.com]}";
+    assert!(text.contains(ours));
+    sample(&if ingress.is_empty() { text } else { text.replace(ours, ingress) })
+}
+
 pub fn all() -> Vec<Sample> {
     let mut samples: Vec<Sample> =
         ["hello", "shop", "large", "ladder"].iter().map(|name| sample(&file(name))).collect();
-    samples.extend([longest(), queue("99"), queue("99.95"), site("")]);
+    samples.extend([longest(), queue("99"), queue("99.95"), site(""), pods()]);
     samples
 }
 

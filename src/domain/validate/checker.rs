@@ -160,3 +160,15 @@ pub(super) fn is_label(text: &str, most: usize) -> bool {
 pub(super) fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(|label| is_label(label, 63))
 }
+
+/// The key of a label, an annotation or a taint: a name of at most 63 characters, with or without a DNS name and '/'
+/// before it.
+pub(super) fn is_qualified(key: &str) -> bool {
+    let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    prefix.is_none_or(is_subdomain)
+        && name.len() <= 63
+        && edge(name.chars().next())
+        && edge(name.chars().last())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}

@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
 
 use super::checker::{Checker, is_subdomain};
-use crate::api::{CronJob, Migration, ScaledAppSpec, Service, ServiceSecurityContext, Worker};
-use crate::domain::ValidContainer;
+use super::placement::placement;
+use super::volumes;
+use crate::api::{
+    CronJob, Migration, Placement, ScaledAppSpec, Service, ServiceSecurityContext, Volume, VolumeMount, Worker,
+};
+use crate::domain::{Bytes, ValidContainer};
 
 /// What all of them may say, as it was written.
 #[derive(Default)]
@@ -16,8 +20,11 @@ pub(super) struct Declared<'a> {
     args: Option<&'a [String]>,
     env: Option<&'a [EnvVar]>,
     env_from: Option<&'a [EnvFromSource]>,
+    volumes: Option<&'a [Volume]>,
+    volume_mounts: Option<&'a [VolumeMount]>,
     service_account_name: Option<&'a str>,
     security_context: Option<&'a ServiceSecurityContext>,
+    placement: Option<&'a Placement>,
 }
 
 impl<'a> From<&'a Service> for Declared<'a> {
@@ -28,8 +35,11 @@ impl<'a> From<&'a Service> for Declared<'a> {
             args: service.args.as_deref(),
             env: service.env.as_deref(),
             env_from: service.env_from.as_deref(),
+            volumes: service.volumes.as_deref(),
+            volume_mounts: service.volume_mounts.as_deref(),
             service_account_name: service.service_account_name.as_deref(),
             security_context: service.security_context.as_ref(),
+            placement: service.placement.as_ref(),
         }
     }
 }
@@ -42,8 +52,11 @@ impl<'a> From<&'a Worker> for Declared<'a> {
             args: worker.args.as_deref(),
             env: worker.env.as_deref(),
             env_from: worker.env_from.as_deref(),
+            volumes: worker.volumes.as_deref(),
+            volume_mounts: worker.volume_mounts.as_deref(),
+            service_account_name: worker.service_account_name.as_deref(),
             security_context: worker.security_context.as_ref(),
-            ..Self::default()
+            placement: worker.placement.as_ref(),
         }
     }
 }
@@ -56,8 +69,11 @@ impl<'a> From<&'a CronJob> for Declared<'a> {
             args: job.args.as_deref(),
             env: job.env.as_deref(),
             env_from: job.env_from.as_deref(),
+            volumes: job.volumes.as_deref(),
+            volume_mounts: job.volume_mounts.as_deref(),
+            service_account_name: job.service_account_name.as_deref(),
             security_context: job.security_context.as_ref(),
-            ..Self::default()
+            placement: job.placement.as_ref(),
         }
     }
 }
@@ -89,6 +105,10 @@ pub(super) fn container(
     let env = environment(check, &format!("{field}.env"), declared.env.unwrap_or_default(), spec);
     let env_from = declared.env_from.unwrap_or_default();
     check.length(&format!("{field}.envFrom"), env_from.len(), 16);
+    let declared_volumes = declared.volumes.unwrap_or_default();
+    let volumes_in_memory = volumes::volumes(check, &format!("{field}.volumes"), declared_volumes);
+    let volume_mounts = declared.volume_mounts.unwrap_or_default();
+    volumes::mounts(check, &format!("{field}.volumeMounts"), volume_mounts, declared_volumes);
     if let Some(account) = declared.service_account_name.filter(|name| !is_subdomain(name) || name.len() > 63) {
         check.report(
             format!("{field}.serviceAccountName"),
@@ -102,8 +122,24 @@ pub(super) fn container(
         args,
         env,
         env_from: env_from.to_vec(),
+        volumes: declared_volumes.to_vec(),
+        volume_mounts: volume_mounts.to_vec(),
+        volumes_in_memory,
         service_account_name: declared.service_account_name.map(ToOwned::to_owned),
         security_context: security_context(check, field, declared.security_context),
+        placement: placement(check, &format!("{field}.placement"), declared.placement),
+    }
+}
+
+/// Volumes in memory count into the memory that the owner fixed.
+pub(super) fn within_pin(check: &mut Checker, field: &str, container: &ValidContainer, pinned: Option<Bytes>) {
+    let volumes = container.volumes_in_memory;
+    if let Some(pinned) = pinned.filter(|pinned| *pinned <= volumes) {
+        check.report(
+            format!("{field}.volumes"),
+            format!("may hold {volumes} in memory, and pin.memory gives the whole pod {pinned}"),
+            "lower their sizeLimit, or raise pin.memory",
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::checker::{Checker, is_name};
-use super::container::{Declared, container};
+use super::container::{Declared, container, within_pin};
 use super::memory::members;
 use crate::api::{Queue, ScaledAppSpec, Worker, WorkerPin};
 use crate::domain::tiers::DEAD_SUFFIX;
@@ -76,6 +76,8 @@ fn worker(check: &mut Checker, spec: &ScaledAppSpec, field: &str, w: &Worker) ->
         );
     }
     let container = container(check, spec, field, &Declared::from(w));
+    let pin = pin(check, field, w);
+    within_pin(check, field, &container, pin.memory);
     if let Some(queue) = &w.queue {
         takes_from(check, spec, field, queue);
     }
@@ -100,7 +102,7 @@ fn worker(check: &mut Checker, spec: &ScaledAppSpec, field: &str, w: &Worker) ->
         jobs_per_request: defaults::JOBS_PER_REQUEST.or(jobs.map(|jobs| jobs as f64 / 1000.0)),
         time_per_job: time,
         max_delay: delay,
-        pin: pin(check, field, w),
+        pin,
         autoscaled: w.autoscaling.is_some(),
     }
 }

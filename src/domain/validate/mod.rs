@@ -11,10 +11,12 @@ mod cron;
 mod memory;
 mod messaging;
 mod networking;
+mod placement;
 mod profile;
 mod services;
 mod targets;
 mod tiers;
+mod volumes;
 
 use serde::Serialize;
 

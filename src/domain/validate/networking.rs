@@ -1,6 +1,6 @@
 //! The way in, and who may reach what.
 
-use super::checker::{Checker, is_label, is_subdomain};
+use super::checker::{Checker, is_label, is_qualified, is_subdomain};
 use crate::api::{NamespacePeer, Network, RateLimit, ScaledAppSpec};
 use crate::domain::{ValidIngress, ValidNetwork, ValidRateLimit};
 
@@ -54,7 +54,7 @@ pub(super) fn ingress(check: &mut Checker, spec: &ScaledAppSpec) -> Option<Valid
     }
     let annotations = declared.annotations.clone().unwrap_or_default();
     check.length("spec.ingress.annotations", annotations.len(), 32);
-    for key in annotations.keys().filter(|key| !is_annotation_key(key)) {
+    for key in annotations.keys().filter(|key| !is_qualified(key)) {
         check.report(
             "spec.ingress.annotations",
             format!("has the key {key:?}"),
@@ -80,16 +80,6 @@ fn rate_limit(check: &mut Checker, declared: &RateLimit) -> Option<ValidRateLimi
         requests_per_second: per_second,
         burst: burst.map_or(per_second.saturating_mul(2), |burst| burst as u32),
     })
-}
-
-fn is_annotation_key(key: &str) -> bool {
-    let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    prefix.is_none_or(is_subdomain)
-        && name.len() <= 63
-        && edge(name.chars().next())
-        && edge(name.chars().last())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
 /// Network policies.

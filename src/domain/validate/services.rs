@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::checker::{Checker, is_name};
-use super::container::{Declared, container};
+use super::container::{Declared, container, within_pin};
 use crate::api::{Health, ScaledAppSpec, Service, ServicePin};
 use crate::domain::{Bytes, Millis, ValidContainer, ValidMigration, ValidService, ValidServicePin, defaults};
 
@@ -89,6 +89,8 @@ fn service(
         );
     }
     let container = container(check, spec, &field, &Declared::from(s));
+    let pin = pin(check, &format!("{field}.pin"), s.pin.as_ref());
+    within_pin(check, &field, &container, pin.memory);
     let port = check.integer(&format!("{field}.port"), s.port, 1..=65_535);
     ValidService {
         name: s.name.clone(),
@@ -97,7 +99,7 @@ fn service(
         paths: paths(check, &field, s, only),
         request_share: share,
         health: health(check, &field, s.health.as_ref()),
-        pin: pin(check, &format!("{field}.pin"), s.pin.as_ref()),
+        pin,
     }
 }
 

@@ -102,21 +102,6 @@ fn size_reasons(facts: &Facts<'_>) -> Vec<Reason> {
         .with("serviceTimeP99", profile.service_time_p99.value)
         .with("cpuPerRequestMs", figure(need.cpu_ms)),
     };
-    let memory = match service.pin.memory {
-        Some(memory) => Reason::new("perReplica.memoryBytes", memory.0, "as pinned", facts.pin_field("memory")),
-        None => Reason::new(
-            "perReplica.memoryBytes",
-            per_replica.memory.0,
-            if need.memory_per_core {
-                "step(memoryPerReplica * max(1, cores) * margin)"
-            } else {
-                "step(memoryPerReplica * margin)"
-            },
-            profile.memory_per_replica.source(),
-        )
-        .with("memoryPerReplica", size_text(need.memory))
-        .with("margin", ctx.catalogue.memory_margin.value),
-    };
     let busy = Reason::new(
         "requirement.cpuMillicores",
         figure(need.busy_horizon * 1000.0),
@@ -137,9 +122,32 @@ fn size_reasons(facts: &Facts<'_>) -> Vec<Reason> {
     .with("ceiling", ctx.catalogue.utilisation_ceiling.value);
     let at_work = Reason::new(
         "requirement.memoryBytes",
-        need.memory.0.saturating_mul(u64::from(facts.replicas.max)),
-        "memoryPerReplica * replicas.max",
+        need.at_work().0.saturating_mul(u64::from(facts.replicas.max)),
+        if need.volumes.0 > 0 {
+            "(memoryPerReplica + volumesInMemory) * replicas.max"
+        } else {
+            "memoryPerReplica * replicas.max"
+        },
         profile.memory_per_replica.source(),
     );
-    vec![cpu, memory, busy, staffed, at_work]
+    vec![cpu, memory_reason(facts), busy, staffed, at_work]
+}
+
+/// Volumes in memory are memory of the pod, beside its process.
+fn memory_reason(facts: &Facts<'_>) -> Reason {
+    let Facts { ctx, need, service, per_replica, .. } = facts;
+    if let Some(memory) = service.pin.memory {
+        return Reason::new("perReplica.memoryBytes", memory.0, "as pinned", facts.pin_field("memory"));
+    }
+    let process = if need.memory_per_core {
+        "step(memoryPerReplica * max(1, cores) * margin)"
+    } else {
+        "step(memoryPerReplica * margin)"
+    };
+    let formula = if need.volumes.0 > 0 { format!("{process} + volumesInMemory") } else { process.to_owned() };
+    let source = ctx.app.profile.memory_per_replica.source();
+    let reason = Reason::new("perReplica.memoryBytes", per_replica.memory.0, formula, source)
+        .with("memoryPerReplica", size_text(need.memory))
+        .with("margin", ctx.catalogue.memory_margin.value);
+    if need.volumes.0 > 0 { reason.with("volumesInMemory", size_text(need.volumes)) } else { reason }
 }
