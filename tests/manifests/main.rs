@@ -1,5 +1,6 @@
 //! What `render` makes of the samples: golden manifests, and what must hold for every object of every application.
 
+mod hosts;
 mod pod_security;
 mod pods;
 mod proxy;
