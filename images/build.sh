@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the images of the operator, its engines and the sample shop.
 #
-#   images/build.sh build [NAME...]   build what is missing, write build/images.yaml
+#   images/build.sh build [NAME...]   build what is missing, write build/images.yaml (of the tests' images build/test-images.yaml)
 #   images/build.sh push REGISTRY     build, tag as REGISTRY/NAME:HASH, push, write build/images.yaml
 #   images/build.sh list              print every reference and whether the image exists
 #
@@ -15,11 +15,12 @@
 set -euo pipefail
 
 IMAGES=(postgres pgbouncer haproxy rabbitmq redis varnish operator shop)
+TEST_IMAGES=(hello-python hello-node hello-go)   # of examples/hello; built only when they are named
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
 CACHE=${SCALEDAPP_CACHE:-$HOME/.cache/scaledapp}
 REGISTRY=${REGISTRY:-localhost/scaledapp}
-RESULT=$ROOT/build/images.yaml
+RESULT=$ROOT/build/images.yaml TEST_RESULT=$ROOT/build/test-images.yaml
 BASE=debian:trixie-slim
 WORK=
 
@@ -138,11 +139,25 @@ cargo_binary() {   # cargo_binary DIR NAME -> path of the release binary
   printf '%s\n' "$target/release/$2"
 }
 
+go_binary() {   # go_binary DIR FILE
+  local go=$CACHE/tools/go/bin/go
+  [ -x "$go" ] || go=go
+  command -v "$go" >/dev/null || die "${1#"$ROOT"/}: Go is missing; tests/cluster/setup.sh fetches it"
+  (cd "$1" && CGO_ENABLED=0 GOFLAGS=-mod=readonly "$go" build -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" . >&2) || die "${1#"$ROOT"/}: go build failed"
+}
+
+is_for_tests() { [[ " ${TEST_IMAGES[*]} " = *" $1 "* ]]; }
+
 stage() {   # the build context of an image: its folder and, for our own programs, the binary
-  local name=$1 context=$WORK/$1 binary
+  local name=$1 context=$WORK/$1 source=$HERE/$1 binary
+  ! is_for_tests "$name" || source=$ROOT/examples/hello/${name#hello-}
   rm -rf "$context"
-  cp -a "$HERE/$name" "$context"
+  cp -a "$source" "$context"
   case $name in
+    hello-go)
+      go_binary "$source" "$context/hello"
+      rm "$context"/*.go "$context"/go.* ;;
+    hello-*) rm -rf "$context/node_modules" ;;
     operator)
       binary=${OPERATOR_BINARY:-}
       [ -n "$binary" ] || binary=$(cargo_binary "$ROOT" scaledapp)
@@ -165,6 +180,8 @@ build_image() {
     host_apt_options >"$WORK/host-apt.conf"
     [ ! -s "$WORK/host-apt.conf" ] || options+=(--volume "$WORK/host-apt.conf:/etc/apt/apt.conf.d/host:ro")
     [[ $MIRROR != https:* ]] || options+=(--volume "/etc/ssl/certs/ca-certificates.crt:/run/host-ca.crt:ro")
+    # Drivers come from their registries over TLS, by the authorities that the host trusts; the stage that fetches them is left behind.
+    ! is_for_tests "$name" || options+=(--volume "/etc/ssl/certs/ca-certificates.crt:/usr/local/share/ca-certificates/host.crt:ro")
     options+=(--isolation chroot --pull=false --format docker --layers)   # layers: a new binary does not install packages again
     say "$name: building"
     buildah bud "${options[@]}" -t "$reference" "$WORK/$name" >"$WORK/$name.log" 2>&1 || { tail -n 30 "$WORK/$name.log" >&2; die "$name: the build failed"; }
@@ -183,13 +200,15 @@ locked() {
   exec 8>&-
 }
 
-record() {   # replace the line of one image in build/images.yaml
-  mkdir -p "${RESULT%/*}"
-  { grep -v "^$1: " "$RESULT" 2>/dev/null || true; printf '%s: %s\n' "$1" "$2"; } | LC_ALL=C sort >"$RESULT.new"
-  mv "$RESULT.new" "$RESULT"
+record() {   # replace the line of one image in the file of references
+  local file=$RESULT
+  ! is_for_tests "$1" || file=$TEST_RESULT
+  mkdir -p "${file%/*}"
+  { grep -v "^$1: " "$file" 2>/dev/null || true; printf '%s: %s\n' "$1" "$2"; } | LC_ALL=C sort >"$file.new"
+  mv "$file.new" "$file"
 }
 
-known() { local name; for name in "${IMAGES[@]}"; do [ "$name" != "$1" ] || return 0; done; die "no image is called $1; there are: ${IMAGES[*]}"; }
+known() { local name; for name in "${IMAGES[@]}" "${TEST_IMAGES[@]}"; do [ "$name" != "$1" ] || return 0; done; die "no image is called $1; there are: ${IMAGES[*]}, and for tests ${TEST_IMAGES[*]}"; }
 
 build_all() {
   local name reference
@@ -236,7 +255,7 @@ main() {
   mkdir -p "$CACHE"
   WORK=$(mktemp -d "$CACHE/work.XXXXXX")
   case $verb in
-    build) [ $# -gt 0 ] || set -- "${IMAGES[@]}"; build_all "$@"; say "references are in ${RESULT#"$ROOT"/}" ;;
+    build) [ $# -gt 0 ] || set -- "${IMAGES[@]}"; build_all "$@"; say "references are in build/" ;;
     push) REGISTRY=localhost/scaledapp; [ $# -eq 1 ] || die "push takes one argument, the registry, e.g. registry.example/scaledapp"; push_all "$1" ;;
     list) list ;;
   esac

@@ -75,6 +75,7 @@ install_operator() {
 e2e_settings() {
   export SCALEDAPP_E2E_KINS=$1 SCALEDAPP_E2E_KUBECTL="$1 kubectl" SCALEDAPP_E2E_URL=$2 SCALEDAPP_E2E_SHOP_IMAGE=$3
   export SCALEDAPP_E2E_SHOP=$CARGO_TARGET_DIR/release/shop SCALEDAPP_E2E_CONTROL_PLANE=$KINS_NAME-control-plane
+  export SCALEDAPP_E2E_TEST_IMAGES=$ROOT/build/test-images.yaml
   export SCALEDAPP_E2E_AUDIT_LOG
   SCALEDAPP_E2E_AUDIT_LOG=$("$1" audit-log)
 }

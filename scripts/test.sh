@@ -52,13 +52,14 @@ phase_e2e() {
   kins=$(tests/cluster/build.sh)/kins
   export KINS_NAME=$TEST_CLUSTER
   images/build.sh build
+  images/build.sh build hello-python hello-node hello-go
   cargo build --quiet --release --locked --manifest-path examples/shop/Cargo.toml
   # What an interrupted run left is not what is tested.
   "$kins" down 2>/dev/null || true
   "$kins" up --config kind-config.yaml --name "$TEST_CLUSTER" --port-offset 100
   export KUBECONFIG
   KUBECONFIG=$("$kins" kubeconfig)
-  "$kins" load $(cut -d' ' -f2 build/images.yaml)
+  "$kins" load $(cut -d' ' -f2 build/images.yaml build/test-images.yaml)
   install_operator
   e2e_settings "$kins" http://127.0.0.1:18180 "$(image shop)"
   run e2e cargo test --locked --test e2e -- --test-threads=1 --nocapture

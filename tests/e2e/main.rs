@@ -12,6 +12,7 @@ mod lifecycle;
 mod metrics;
 mod quiet;
 mod shop;
+mod stock;
 mod story;
 mod whole;
 mod whole_gone;

@@ -27,22 +27,23 @@ pub struct Report {
 
 /// Applies the sample with some changes: `(path, value)` as JSON pointers into the document.
 pub fn apply_shop(world: &World, changes: &[(&str, Value)]) {
-    apply_sample(world, "shop", changes);
+    apply_sample(world, "shop", &setting("SCALEDAPP_E2E_SHOP_IMAGE"), changes);
 }
 
 /// As [`apply_shop`], the sample with every tier.
 pub fn apply_whole_shop(world: &World, changes: &[(&str, Value)]) {
-    apply_sample(world, "shop-whole", changes);
+    apply_sample(world, "shop-whole", &setting("SCALEDAPP_E2E_SHOP_IMAGE"), changes);
 }
 
-fn apply_sample(world: &World, name: &str, changes: &[(&str, Value)]) {
+/// Applies a sample with an image of its application.
+pub fn apply_sample(world: &World, name: &str, image: &str, changes: &[(&str, Value)]) {
     let text = std::fs::read_to_string(format!("manifests/samples/{name}.yaml")).expect("the sample");
     let mut document: Value = serde_yaml::from_str(&text).expect("the sample is YAML");
     document["metadata"]["namespace"] = world.namespace.clone().into();
     document["spec"]["ingress"]["hosts"] = serde_json::json!([world.host]);
     for part in ["services", "workers"] {
         for pod in document["spec"][part].as_array_mut().into_iter().flatten() {
-            pod["image"] = setting("SCALEDAPP_E2E_SHOP_IMAGE").into();
+            pod["image"] = image.into();
         }
     }
     for (path, value) in changes {
