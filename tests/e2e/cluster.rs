@@ -13,6 +13,7 @@ use scaledapp::api::{ScaledApp, labels};
 use serde_json::Value;
 
 /// The application's namespace and how it is reached.
+#[derive(Clone)]
 pub struct World {
     pub client: Client,
     pub namespace: String,

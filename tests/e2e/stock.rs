@@ -19,6 +19,7 @@ const LANGUAGES: [&str; 3] = ["python", "node", "go"];
 const RECOVERY: Duration = Duration::from_secs(30);
 
 /// One application, in the namespace that it shares with the others.
+#[derive(Clone)]
 struct Hello {
     name: String,
     world: World,
@@ -33,17 +34,19 @@ impl Hello {
         Self { name, world }
     }
 
-    /// What the application says of one use of every tier.
-    fn check(&self) -> Result<Value, String> {
-        let answer = ask(&self.world, "/check", &[])?;
+    /// What the application says of one use of every tier; the others are called meanwhile.
+    async fn check(&self) -> Result<Value, String> {
+        let world = self.world.clone();
+        let asked = tokio::task::spawn_blocking(move || ask(&world, "/check", &[]));
+        let answer = asked.await.expect("curl ends")?;
         if answer.status == 200 { Ok(answer.json()) } else { Err(format!("{}: {}", answer.status, answer.body)) }
     }
 
     /// Uses every tier until all of them answer; later calls find prepared statements and lost connections' successors.
     async fn works(&self) {
-        eventually(&format!("{}: the first check", self.name), RECOVERY, async || self.check()).await;
+        eventually(&format!("{}: the first check", self.name), RECOVERY, async || self.check().await).await;
         for round in 0..20 {
-            let said = self.check().unwrap_or_else(|error| panic!("{}, call {round}: {error}", self.name));
+            let said = self.check().await.unwrap_or_else(|error| panic!("{}, call {round}: {error}", self.name));
             self.judge(&said);
         }
     }
@@ -86,14 +89,14 @@ impl Hello {
         // Until the pods are gone and their successors are ready, answers may be errors; they are asked for all the same.
         let errors = Cell::new(0_u32);
         while !self.engines_ready(selectors) {
-            let failed = self.check().is_err();
+            let failed = self.check().await.is_err();
             errors.set(errors.get() + u32::from(failed));
             assert!(start.elapsed() < Duration::from_secs(120), "{}: {what} did not come back", self.name);
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         let back = start.elapsed();
         let good = async || {
-            let said = self.check().inspect_err(|_| errors.set(errors.get() + 1))?;
+            let said = self.check().await.inspect_err(|_| errors.set(errors.get() + 1))?;
             self.judge(&said);
             Ok(())
         };
@@ -135,16 +138,13 @@ async fn stock_clients_work_and_come_back_by_themselves() {
         let took = hello.world.ready(&hello.name, Duration::from_secs(300)).await;
         println!("{} is ready after {took:.0?} more", hello.name);
     }
-    for hello in &hellos {
-        hello.works().await;
-    }
-    for hello in &hellos {
-        hello.survives("the loss of the database's primary", &["role=primary"]).await;
-    }
-    for hello in &hellos {
-        let lost = ["app.kubernetes.io/component=cache", "app.kubernetes.io/component=queue-router"];
-        hello.survives("the loss of the cache's master and the queue's router", &lost).await;
-    }
+    let [python, node, go] = &hellos;
+    tokio::join!(python.works(), node.works(), go.works());
+    let (what, lost) = ("the loss of the database's primary", ["role=primary"]);
+    tokio::join!(python.survives(what, &lost), node.survives(what, &lost), go.survives(what, &lost));
+    let what = "the loss of the cache's master and the queue's router";
+    let lost = ["app.kubernetes.io/component=cache", "app.kubernetes.io/component=queue-router"];
+    tokio::join!(python.survives(what, &lost), node.survives(what, &lost), go.survives(what, &lost));
     for hello in &hellos {
         world.kubectl(&["delete", "scaledapp", &hello.name, "--wait=true", "--timeout=60s"]);
     }
