@@ -23,6 +23,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 )
 
 // pgx prepares each statement that it runs, once for each connection.
@@ -65,10 +66,12 @@ func write(ctx context.Context, q querier, key string, number int) error {
 }
 
 func (a *app) checkDatabase(ctx context.Context, key string) (any, error) {
+	var group errgroup.Group
 	for number := range rounds {
-		if err := write(ctx, a.database, key, number); err != nil {
-			return nil, err
-		}
+		group.Go(func() error { return write(ctx, a.database, key, number) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	var count int
 	err := pgx.BeginFunc(ctx, a.database, func(tx pgx.Tx) error {

@@ -33,6 +33,8 @@ const cache = new Redis(env.CACHE_URL);
 const sessions = new Redis(env.SESSION_URL);
 // Without a listener Node ends the process at the first connection that is lost.
 for (const [who, emitter] of Object.entries({ database, reads, cache, sessions })) emitter.on('error', complain(who));
+// The pool listens only to clients that rest in it.
+database.on('connect', (client) => client.on('error', complain('database')));
 
 async function write(client, key, number) {
   await client.query(insert(key, number));
@@ -41,9 +43,8 @@ async function write(client, key, number) {
 }
 
 async function checkDatabase(key) {
-  for (let number = 0; number < ROUNDS; number++) await write(database, key, number);
+  await Promise.all(Array.from({ length: ROUNDS }, (_, number) => write(database, key, number)));
   const client = await database.connect();
-  client.once('error', complain('database'));
   try {
     await client.query('BEGIN');
     for (let number = ROUNDS; number < 2 * ROUNDS; number++) await write(client, key, number);
