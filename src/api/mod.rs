@@ -33,8 +33,8 @@ pub use proxy::{Proxy, ProxyPin};
 pub use scalars::{Decimal, DurationText, Quantity};
 pub use services::{Health, LocalObjectName, Migration, Service, ServicePin, ServiceSecurityContext};
 pub use status::{
-    ChangeClass, LadderStatus, MAX_TIERS, PlanStatus, PlannedReplicas, ProposedChange, ProposedStatus, ScaledAppStatus,
-    TierStatus, Trigger,
+    Band, ChangeClass, LadderStatus, MAX_TIERS, PlanStatus, PlannedReplicas, ProposedChange, ProposedStatus,
+    ScaledAppStatus, TierBands, TierStatus, Trigger,
 };
 pub use targets::{Growth, Latency, Targets};
 pub use tiers::{Database, DatabasePin, Durability, Pooling, Reads, Storage};

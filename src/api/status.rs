@@ -153,6 +153,43 @@ pub struct TierStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub message: Option<String>,
+    /// What is observed of it, coarsely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bands: Option<TierBands>,
+}
+
+/// What is observed of a tier, coarsely: written when it has held for two minutes. Exact values are metrics; what
+/// nobody tells has no band.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct TierBands {
+    /// CPU in use against the planned size: of members with roles the busiest, else the mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Band>,
+    /// Memory in use against the planned size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Band>,
+    /// How far the last replica is behind the primary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<Band>,
+    /// How full the fullest declared queue is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<Band>,
+}
+
+/// A range of values, in rising order.
+#[derive(
+    schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display,
+)]
+pub enum Band {
+    /// Hardly anything.
+    Low,
+    /// As planned.
+    Normal,
+    /// Near the edge.
+    High,
+    /// At the edge.
+    Critical,
 }
 
 /// Planned members of a tier.

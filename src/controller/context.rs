@@ -11,6 +11,7 @@ use crate::domain::Environment;
 use crate::planner::Catalogue;
 use crate::runtime::Metrics;
 
+use super::bands::Turns;
 use super::preflight::ClusterFacts;
 
 /// What every stage is given.
@@ -38,6 +39,8 @@ pub struct Memory {
     pub written: BTreeMap<(&'static str, String), Written>,
     /// Failures in a row.
     pub attempts: u32,
+    /// Bands on their way into the status.
+    pub turns: Turns,
     /// The last Event of each reason, so that none is repeated.
     pub said: BTreeMap<&'static str, String>,
 }

@@ -4,6 +4,7 @@
 //! It never decides a size, never touches what is not ours, and never writes without the lease.
 
 pub mod apply;
+pub mod bands;
 pub mod children;
 pub mod conditions;
 pub mod context;
@@ -27,6 +28,7 @@ pub mod revisions;
 mod statefulset;
 pub mod status;
 pub mod tiers;
+mod usage;
 pub mod watches;
 pub mod window;
 

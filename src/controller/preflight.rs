@@ -98,6 +98,12 @@ pub async fn preflight(ctx: &Context, accepted: &Accepted, first: bool) -> Resul
     Ok(lacks(accepted, &ctx.environment, &facts, first))
 }
 
+/// Whether the metrics API was there at the last look.
+#[must_use]
+pub fn has_metrics_api(ctx: &Context, namespace: &str) -> bool {
+    ctx.facts(namespace, |facts| facts.as_ref().is_some_and(|facts| facts.metrics_api))
+}
+
 async fn read(ctx: &Context, namespace: &str) -> Result<ClusterFacts, PreflightError> {
     let failed = |what: &'static str| move |source| PreflightError::PreflightUnreadable { what, source };
     let all = ListParams::default();

@@ -34,6 +34,7 @@ pub fn cluster_rules() -> Vec<PolicyRule> {
         rule("storage.k8s.io", &["storageclasses"], &["get", "list"]),
         rule("networking.k8s.io", &["ingressclasses"], &["get", "list"]),
         rule("scheduling.k8s.io", &["priorityclasses"], &["get", "list"]),
+        rule("metrics.k8s.io", &["pods"], &["list"]),
         rule("events.k8s.io", &["events"], &["create", "patch"]),
     ]);
     rules

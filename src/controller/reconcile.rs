@@ -20,6 +20,7 @@ use crate::planner::Tier;
 use crate::resources::{self, Credentials, DesiredObject, Stage};
 
 use super::apply::{ApplyError, apply};
+use super::bands::{self, Bands};
 use super::conditions::Trouble;
 use super::context::Context;
 use super::credentials;
@@ -60,6 +61,8 @@ pub struct Report {
     pub database: Option<DatabaseState>,
     /// What the members of the queue say.
     pub queue: Option<QueueState>,
+    /// What is observed of the tiers, coarsely.
+    pub bands: Bands,
     /// What went wrong or is waited for.
     pub troubles: Vec<Trouble>,
 }
@@ -77,6 +80,7 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Act
     if let Err(error) = converge(ctx, &mut observed, &mut report).await {
         report.add(&error);
     }
+    report.bands = bands::look(ctx, &observed, &report).await;
     say(ctx, &observed, &report).await;
     status::write(ctx, &observed, &report).await?;
     Ok(next(ctx, &observed, &report))

@@ -105,7 +105,7 @@ pub fn compute(observed: &Observed, report: &Report, old: &ScaledAppStatus, now:
             .map(|newest| PlanStatus { revision: newest.name.clone(), hash: newest.plan.hash.clone() }),
         proposed: accepted.and_then(|accepted| proposed(&accepted.plan)),
         ladder: accepted.map(|accepted| ladder(&accepted.plan)).unwrap_or_default(),
-        tiers: accepted.map(|accepted| tiers::status(accepted, &facts)).unwrap_or_default(),
+        tiers: accepted.map(|accepted| tiers::status(accepted, &facts, &report.bands)).unwrap_or_default(),
     }
 }
 

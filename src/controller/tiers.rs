@@ -1,10 +1,11 @@
 //! The tiers as they are: the plan's wishes beside what Deployments, `StatefulSets` and pods say.
 //! Pure.
 
-use crate::api::{PlannedReplicas, TierStatus, labels};
+use crate::api::{PlannedReplicas, TierBands, TierStatus, labels};
 use crate::planner::{Tier, TierPlan, TierSettings};
 use crate::resources::names;
 
+use super::bands::Bands;
 use super::children::number;
 use super::conditions::{Facts, RouterFacts, TierFacts};
 use super::decide::Accepted;
@@ -78,18 +79,25 @@ fn workload(accepted: &Accepted, tier: &TierPlan) -> (&'static str, String) {
 }
 
 fn belongs(pod: &PodView, tier: &TierPlan) -> bool {
-    let component = pod.label(labels::COMPONENT);
+    let router = tier.tier.router_component();
+    is_member(pod, tier) || (router.is_some() && pod.label(labels::COMPONENT) == router)
+}
+
+/// Whether a pod is a member of a tier, and no router before the members.
+#[must_use]
+pub fn is_member(pod: &PodView, tier: &TierPlan) -> bool {
     let of = |key: &str| pod.label(key) == Some(tier.name.as_str());
-    match tier.tier {
-        Tier::Web => component == Some("web") && of(labels::SERVICE),
-        Tier::Worker => component == Some("worker") && of(labels::WORKER),
-        other => component.is_some_and(|name| name == other.component() || Some(name) == other.router_component()),
-    }
+    pod.label(labels::COMPONENT) == Some(tier.tier.component())
+        && match tier.tier {
+            Tier::Web => of(labels::SERVICE),
+            Tier::Worker => of(labels::WORKER),
+            _ => true,
+        }
 }
 
 /// The tiers as the status shows them.
 #[must_use]
-pub fn status(accepted: &Accepted, facts: &Facts) -> Vec<TierStatus> {
+pub fn status(accepted: &Accepted, facts: &Facts, bands: &Bands) -> Vec<TierStatus> {
     let replicas = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     accepted
         .plan
@@ -106,6 +114,7 @@ pub fn status(accepted: &Accepted, facts: &Facts) -> Vec<TierStatus> {
             bottleneck: Some(tier.bottleneck.to_string()),
             headroom_percent: i32::try_from(tier.headroom_percent).ok(),
             message: message(own, facts),
+            bands: bands.get(&(tier.tier, tier.name.clone())).copied().filter(|bands| *bands != TierBands::default()),
         })
         .collect()
 }

@@ -14,12 +14,29 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Resident memory stays under 40 MiB; CI allows twice that.
 const MEMORY_LIMIT_KIB: u64 = 80 * 1024;
 
+/// Longest time until the first bands of every tier are written: two minutes after its pods are measured.
+const MEASURED: Duration = Duration::from_secs(240);
+
+/// Waits for the first bands: the last write about an application that nothing happens to.
+async fn measured() {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < MEASURED {
+        let apps: Value = serde_json::from_str(&kubectl(&["get", "scaledapps", "-A", "-o", "json"])).expect("JSON");
+        let tiers = apps["items"].as_array().into_iter().flatten().filter_map(|app| app["status"]["tiers"].as_array());
+        if tiers.flatten().all(|tier| tier["bands"]["cpu"].is_string()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
 #[tokio::test]
 async fn quiet_an_idle_operator_writes_only_its_lease() {
     let _world = shop().await;
     // What earlier tests stirred up comes to rest first: a ready application has nothing under way, but removed
     // namespaces take a moment.
     tokio::time::sleep(Duration::from_secs(20)).await;
+    measured().await;
     let log = setting("SCALEDAPP_E2E_AUDIT_LOG");
     let begin = fs::metadata(&log).expect("the audit log").len();
     tokio::time::sleep(IDLE).await;
