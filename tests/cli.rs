@@ -110,8 +110,33 @@ fn explain_shows_default_grade_and_source() {
 }
 
 #[test]
+fn status_without_a_cluster_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kubeconfig");
+    let status = |args: &[&str]| {
+        let mut command = Command::cargo_bin("scaledapp").unwrap();
+        command.env("KUBECONFIG", &file).env_remove("KUBERNETES_SERVICE_HOST").env_remove("KUBERNETES_SERVICE_PORT");
+        let output = command.args(["status", "shop"]).args(args).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, err) = status(&[]);
+    assert!(code == 4 && err.contains("no cluster is configured") && err.lines().count() == 1, "{code} {err}");
+    std::fs::write(
+        &file,
+        "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], \
+         clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}], users: [{name: u, user: {token: t}}]}",
+    )
+    .unwrap();
+    let (code, err) = status(&[]);
+    assert!(code == 4 && err.contains("https://127.0.0.1:1/ does not answer: Connection refused"), "{code} {err}");
+    let (code, err) = status(&["--context", "other"]);
+    assert!(code == 4 && err.contains("other"), "{code} {err}");
+    assert_eq!(status(&["-o", "table"]).0, 2);
+}
+
+#[test]
 fn completions_and_crd_are_printed() {
-    assert!(scaledapp(&["completions", "bash"]).1.contains("scaledapp"));
+    assert!(scaledapp(&["completions", "bash"]).1.contains("scaledapp__subcmd__status"));
     assert!(scaledapp(&["crd"]).1.contains("kind: CustomResourceDefinition"));
 }
 

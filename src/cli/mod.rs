@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, thin: parse, call, print.
 //!
-//! Exit codes: 0 done, 1 a spec that cannot be met, 2 bad usage. Nothing here decides a size.
+//! Exit codes: 0 done, 1 a spec that cannot be met or an application that is not ready, 2 bad usage, 3 no such
+//! application, 4 no answer of the cluster. Nothing here decides a size.
 
 mod agent;
 mod completions;
@@ -10,11 +11,14 @@ pub mod input;
 mod plan;
 mod render;
 pub mod run;
+mod status;
 pub mod yaml;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::controller::look::LookError;
 
 /// The command line.
 #[derive(Parser, Debug)]
@@ -23,7 +27,7 @@ use clap::{Parser, Subcommand};
     version,
     about = "From what an application must bear to the architecture that bears it",
     long_about = "One ScaledApp says what an application must bear: users, latency, availability, growth.\nscaledapp derives the architecture from it, sizes every tier and says why.",
-    after_help = "Begin with:\n  scaledapp plan -f manifests/samples/hello.yaml        what ten thousand users need, and why\n  scaledapp plan -f app.yaml --users 2000000            what two million would need\n  scaledapp explain profile.cpuPerRequest               what a field means, and where its default comes from",
+    after_help = "Begin with:\n  scaledapp plan -f manifests/samples/hello.yaml        what ten thousand users need, and why\n  scaledapp plan -f app.yaml --users 2000000            what two million would need\n  scaledapp explain profile.cpuPerRequest               what a field means, and where its default comes from\n  scaledapp status hello --watch                        how it is, in the cluster",
     propagate_version = true
 )]
 pub struct Cli {
@@ -39,6 +43,8 @@ enum Command {
     Render(render::RenderArgs),
     /// Explains the fields of the spec: type, default, grade of the evidence, source
     Explain(explain::ExplainArgs),
+    /// Shows a live application: its tiers and pods, what it waits for, what waits for you
+    Status(status::StatusArgs),
     /// Prints the CustomResourceDefinition
     Crd,
     /// Runs the operator
@@ -62,6 +68,12 @@ pub enum CliError {
     /// The operator ended.
     #[error("{0}")]
     Operator(String),
+    /// The application is there and not ready; told already.
+    #[error("the application is not ready")]
+    NotReady,
+    /// The cluster could not be asked, or has no such application.
+    #[error(transparent)]
+    Look(#[from] LookError),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -74,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Crd => crd::run(),
         Command::Run(args) => run::run(&args).map_err(|error| CliError::Operator(format!("{error:#}"))),
         Command::Agent(args) => agent::run(args),
@@ -81,12 +94,16 @@ pub fn run() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(CliError::Refused) => ExitCode::from(1),
+        Err(CliError::Refused | CliError::NotReady) => ExitCode::from(1),
         // A closed pipe, as of `| head`, is the reader's wish.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(CliError::Operator(error)) => {
             anstream::eprintln!("scaledapp: {error}");
             ExitCode::from(1)
+        }
+        Err(CliError::Look(error)) => {
+            anstream::eprintln!("scaledapp: {error}");
+            ExitCode::from(if error.is_not_found() { 3 } else { 4 })
         }
         Err(error) => {
             anstream::eprintln!("scaledapp: {error}");

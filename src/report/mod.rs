@@ -1,11 +1,14 @@
-//! What people look at: text for a terminal, from a plan or from the spec's documentation.
+//! What people look at: text for a terminal, from a plan, from the spec's documentation or from
+//! a live application.
 //!
 //! Functions return styled text; the printer strips the styles where there is no terminal.
 //! Nothing here computes a size or talks to a cluster.
 
 pub mod fields;
 pub mod plan;
+pub mod status;
 mod text;
 
 pub use fields::{FieldDoc, explain_field, explain_tree};
 pub use plan::{findings, plan_table};
+pub use status::{AppView, status_tree};

@@ -18,23 +18,40 @@ pub(super) fn styled(style: Style, text: &str) -> String {
 
 /// Words in lines of at most [`WIDTH`], each with `indent`; the first line follows what is there.
 pub(super) fn wrapped(text: &str, indent: usize) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let width = WIDTH.saturating_sub(indent);
-        if let Some(line) = lines.last_mut() {
-            if line.is_empty() {
-                line.push_str(word);
-                continue;
-            }
-            if line.chars().count() + 1 + word.chars().count() <= width {
+    lines(text, WIDTH.saturating_sub(indent)).join(&format!("\n{}", " ".repeat(indent)))
+}
+
+/// Words in lines of at most `width`; a longer word has a line of its own.
+pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in clean(text).split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
                 line.push(' ');
                 line.push_str(word);
-                continue;
             }
+            _ => lines.push(word.to_owned()),
         }
-        lines.push(word.to_owned());
     }
-    lines.join(&format!("\n{}", " ".repeat(indent)))
+    lines
+}
+
+/// A text from elsewhere without what could steer a terminal.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A text of at most `width` characters: of a longer one the middle goes, since names differ at their ends.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    let kept = width.saturating_sub(1);
+    let tail = kept / 2;
+    let head: String = text.chars().take(kept - tail).collect();
+    let end: String = text.chars().skip(length - tail).collect();
+    if width == 0 { String::new() } else { format!("{head}…{end}") }
 }
 
 /// Rows in columns; the columns in `right` are aligned to the right, the last one is not padded.

@@ -14,6 +14,7 @@ mod pods;
 mod process;
 mod refusal;
 mod retention;
+mod shown;
 mod status;
 mod tables;
 mod volumes;

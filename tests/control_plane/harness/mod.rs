@@ -62,11 +62,25 @@ fn config(token: &str) -> Config {
 
 /// A kubeconfig with the operator's rights.
 pub fn operator_kubeconfig() -> String {
+    kubeconfig(&format!("token: {OPERATOR}"))
+}
+
+/// A kubeconfig of a user who has no rights at all.
+pub fn stranger_kubeconfig() -> String {
+    kubeconfig(&format!("token: {ADMIN}, as: stranger"))
+}
+
+/// A kubeconfig of nobody whom the server knows.
+pub fn unknown_kubeconfig() -> String {
+    kubeconfig("token: made-up")
+}
+
+fn kubeconfig(user: &str) -> String {
     let (port, _) = server();
     format!(
         "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
          clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:{port}', insecure-skip-tls-verify: true}}}}], \
-         users: [{{name: u, user: {{token: {OPERATOR}}}}}]}}"
+         users: [{{name: u, user: {{{user}}}}}]}}"
     )
 }
 
