@@ -12,7 +12,7 @@ use scaledapp::report::plan_table;
 
 #[test]
 fn samples_are_planned_as_recorded() {
-    for name in ["hello", "shop", "large", "ladder"] {
+    for name in ["hello", "shop", "large", "ladder", "external"] {
         let plan = planned(&sample(name));
         golden(&format!("plans/{name}.txt"), &plain(&plan_table(&plan, &[])));
         golden(&format!("plans/{name}.json"), &(serde_json::to_string_pretty(&plan).unwrap() + "\n"));

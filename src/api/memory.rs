@@ -3,12 +3,22 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DurationText, Quantity};
+use super::{DurationText, External, Provider, Quantity};
 
 /// A cache beside the database, reached at one address.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("(has(self.provider) && self.provider == 'External') == has(self.external)").message("spec.cache.external belongs to provider External, and that needs it: write both, such as {provider: External, external: {secretRef: {name: my-cache}}}, or neither"))]
+#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.evictionPolicy) && !has(self.pin))").message("spec.cache is external, so there is nothing here that evictionPolicy or pin could shape: remove them"))]
 pub struct Cache {
+    /// BuiltIn is run by the operator; External by somebody else, and `external` says where it is.
+    ///
+    /// Absent means BuiltIn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// Where the tier is, with provider External.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
     /// Which items go when the memory is full.
     ///
     /// Absent means `LeastFrequentlyUsed`.
@@ -63,7 +73,17 @@ pub enum Popularity {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(validation = Rule::new("!has(self.store) || self.store != 'Database' || !has(self.pin)").message("spec.sessions.pin sizes the memory store, and store is Database: remove pin, or store"))]
+#[x_kube(validation = Rule::new("(has(self.provider) && self.provider == 'External') == has(self.external)").message("spec.sessions.external belongs to provider External, and that needs it: write both, such as {provider: External, external: {secretRef: {name: my-sessions}}}, or neither"))]
+#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.store) && !has(self.pin))").message("spec.sessions is external, so there is nothing here that store or pin could shape: remove them"))]
 pub struct Sessions {
+    /// BuiltIn is run by the operator; External by somebody else, and `external` says where it is.
+    ///
+    /// Absent means BuiltIn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// Where the tier is, with provider External.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
     /// A session that nobody used for this long is over, and is given to the containers as `SESSION_TTL_SECONDS`; default 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<DurationText>,

@@ -4,12 +4,23 @@ use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DurationText, Placement, Quantity, ServiceSecurityContext, Volume, VolumeMount};
+use super::{DurationText, External, Placement, Provider, Quantity, ServiceSecurityContext, Volume, VolumeMount};
 
 /// A message broker with declared queues, reached at one address.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("(has(self.provider) && self.provider == 'External') == has(self.external)").message("spec.queue.external belongs to provider External, and that needs it: write both, such as {provider: External, external: {secretRef: {name: my-queue}}}, or neither"))]
+#[x_kube(validation = Rule::new("!has(self.external) || !has(self.pin)").message("spec.queue is external, so there is nothing here that pin could shape: remove it"))]
+#[x_kube(validation = Rule::new("!has(self.external) || !has(self.queues) || self.queues.all(q, !has(q.deliveryLimit) && !has(q.maxLength) && !has(q.deadLetter))").message("spec.queue is external, so its queues have only names here, for the workers that take from them: remove deliveryLimit, maxLength and deadLetter and set them at the broker"))]
 pub struct Queue {
+    /// BuiltIn is run by the operator; External by somebody else, and `external` says where it is.
+    ///
+    /// Absent means BuiltIn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// Where the tier is, with provider External.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
     /// The queues; the application may declare more itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]

@@ -6,6 +6,7 @@
 mod changes;
 pub mod crd;
 mod cron;
+mod external;
 pub mod labels;
 mod memory;
 mod messaging;
@@ -21,6 +22,7 @@ mod tiers;
 
 pub use changes::{ChangePolicy, Changes, DeletionPolicy, Mode, Weekday, Window};
 pub use cron::CronJob;
+pub use external::{DatabaseProvider, External, Objects, Provider, SecretReference};
 pub use memory::{Cache, EvictionPolicy, MemberPin, Popularity, SessionStore, Sessions};
 pub use messaging::{Queue, QueueDeclaration, QueuePin, Worker, WorkerAutoscaling, WorkerPin};
 pub use networking::{EgressPolicy, Ingress, IngressTls, LoadBalancing, NamespacePeer, Network, RateLimit};
@@ -76,7 +78,7 @@ pub const VERSION: &str = "v1alpha1";
 #[x_kube(validation = Rule::new("self.services.all(a, !self.services.exists(b, b.name == a.name + '-pods'))").message("spec.services: a service may not be called as another one with '-pods' behind it, since the pods of that one are found by this name; choose another name"))]
 #[x_kube(validation = Rule::new("!has(self.proxy) || self.services.size() == 1 || self.services.exists(s, has(s.paths) && s.paths.size() > 0)").message("spec.proxy needs a service behind it: give one of spec.services its paths, for example paths: [/]"))]
 #[x_kube(validation = Rule::new("!has(self.ingress) || self.services.exists(s, has(s.paths) && s.paths.size() > 0) || self.services.size() == 1").message("spec.ingress needs a service that answers it: give one of spec.services its paths, for example paths: [/]"))]
-#[x_kube(validation = Rule::new("!has(oldSelf.database) || !has(oldSelf.database.storage) || !has(oldSelf.database.storage.className) || !has(self.database) || (has(self.database.storage) && has(self.database.storage.className) && self.database.storage.className == oldSelf.database.storage.className)").message("spec.database.storage.className cannot change while the database exists: a volume keeps the class it was made with"))]
+#[x_kube(validation = Rule::new("!has(oldSelf.database) || !has(oldSelf.database.storage) || !has(oldSelf.database.storage.className) || !has(self.database) || has(self.database.external) || (has(self.database.storage) && has(self.database.storage.className) && self.database.storage.className == oldSelf.database.storage.className)").message("spec.database.storage.className cannot change while the database exists: a volume keeps the class it was made with"))]
 pub struct ScaledAppSpec {
     /// Apply writes the architecture; Advise plans and observes, and writes nothing but status.
     ///
@@ -139,4 +141,7 @@ pub struct ScaledAppSpec {
     /// A caching proxy before the services; `{}` takes all defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
+    /// A store of objects that somebody else runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Objects>,
 }

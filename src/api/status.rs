@@ -27,7 +27,7 @@ pub struct ScaledAppStatus {
     /// Web pods that are ready, of those that are planned at least, such as `2/2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web: Option<String>,
-    /// Database members that are ready, of those that are planned, such as `3/3`.
+    /// Database members that are ready, of those that are planned, such as `3/3`; External when somebody else runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// Where users reach the application.
@@ -132,7 +132,7 @@ pub enum Trigger {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct TierStatus {
-    /// Edge, Proxy, Web, Worker, Pool, Database, Cache, Sessions or Queue.
+    /// Edge, Proxy, Web, Worker, Pool, Database, Cache, Sessions, Queue or Objects.
     pub tier: String,
     /// The service's name, or the tier's in small letters.
     pub name: String,

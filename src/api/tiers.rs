@@ -5,12 +5,23 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DurationText, Quantity};
+use super::{DatabaseProvider, DurationText, External, Quantity};
 
 /// PostgreSQL under Patroni, reached through a pool.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("!has(self.provider) || self.provider != 'CloudNativePG'").message("spec.database.provider CloudNativePG is reserved and not offered by this version: take BuiltIn or External"))]
+#[x_kube(validation = Rule::new("(has(self.provider) && self.provider == 'External') == has(self.external)").message("spec.database.external belongs to provider External, and that needs it: write both, such as {provider: External, external: {secretRef: {name: my-database}}}, or neither"))]
+#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.version) && !has(self.durability) && !has(self.pooling) && !has(self.reads) && !has(self.storage) && !has(self.pin))").message("spec.database is external, so there is nothing here that version, durability, pooling, reads, storage or pin could shape: remove them"))]
 pub struct Database {
+    /// BuiltIn is run by the operator; External by somebody else, and `external` says where it is.
+    ///
+    /// Absent means BuiltIn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<DatabaseProvider>,
+    /// Where the tier is, with provider External.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
     /// Major version of PostgreSQL; 17 is the one there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 17, max = 17_i64))]

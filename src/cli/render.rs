@@ -138,6 +138,13 @@ fn header(app: &ValidApp, plan: &Plan) -> String {
     if !secrets.is_empty() {
         let _ = writeln!(out, "# Not here: the Secrets with generated passwords {}.", secrets.join(", "));
     }
+    for (backing, secret) in &app.externals.secrets {
+        let _ = writeln!(
+            out,
+            "# Secret {secret} is the owner's and says where {} is; keys that it need not have are taken as missing here.",
+            backing.name()
+        );
+    }
     if !app.migrations.is_empty() {
         out.push_str(
             "# The operator waits for each migration's Job before it writes what follows; kubectl does not.\n",

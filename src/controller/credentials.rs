@@ -122,6 +122,20 @@ pub async fn read_or_create(
     Ok(all)
 }
 
+/// What the tiers of another plan of the application were given: what is known, and what their Secrets hold.
+#[must_use]
+pub fn of_plan(observed: &Observed, app: &ValidApp, plan: &Plan, known: &Credentials) -> Credentials {
+    let mut all = Credentials::default();
+    all.externals.clone_from(&known.externals);
+    for tier in credentials::tiers(plan) {
+        let stored = || read(&observed.secret(&names::engine_auth(&app.name, tier))?, observed, tier).ok();
+        if let Some(passwords) = known.of(tier).cloned().or_else(stored) {
+            all.insert(tier, passwords);
+        }
+    }
+    all
+}
+
 async fn of_tier(
     ctx: &Context,
     observed: &Observed,

@@ -26,12 +26,12 @@ pub enum DecideError {
     SpecInvalid(String),
     /// A database is there that neither the spec nor any plan knows.
     #[error(
-        "spec.database is absent, but {0}-database runs and no plan tells that its removal was approved: declare spec.database"
+        "spec.database declares none of our own, but {0}-database runs and no plan tells that its removal was approved: declare 'database: {{}}' without an external provider"
     )]
     DatabaseUnrecorded(String),
     /// A tier with volumes is there that neither the spec nor any plan knows.
     #[error(
-        "spec.{tier} is absent, but {app}-{tier} runs and no plan tells that its removal was approved: declare spec.{tier}"
+        "spec.{tier} declares none of our own, but {app}-{tier} runs and no plan tells that its removal was approved: declare '{tier}: {{}}' without an external provider"
     )]
     TierUnrecorded {
         /// The application.

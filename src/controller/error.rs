@@ -9,6 +9,7 @@ use super::apply::ApplyError;
 use super::credentials::CredentialsError;
 use super::database::DatabaseError;
 use super::decide::DecideError;
+use super::external::ExternalError;
 use super::migrate::MigrateError;
 use super::observe::ObserveError;
 use super::ownership::OwnershipError;
@@ -65,6 +66,7 @@ stages! {
     Observe(ObserveError),
     Decide(DecideError),
     Preflight(PreflightError),
+    External(ExternalError),
     Ownership(OwnershipError),
     Revision(RevisionError),
     Credentials(CredentialsError),

@@ -87,11 +87,17 @@ pub(super) fn state_of(job: &DynamicObject) -> JobState {
     }
 }
 
-/// Goes through the migrations in their order; `Ok` when all are done.
+/// Goes through the migrations in their order; `Ok` when all are done. `own` tells whether the database is ours: then a
+/// migration waits until it is ready.
 ///
 /// # Errors
 /// What the roll-out waits for.
-pub async fn migrate(ctx: &Context, observed: &Observed, jobs: &[DesiredObject]) -> Result<(), MigrateError> {
+pub async fn migrate(
+    ctx: &Context,
+    observed: &Observed,
+    jobs: &[DesiredObject],
+    own: bool,
+) -> Result<(), MigrateError> {
     let others: Vec<&DesiredObject> = jobs.iter().filter(|job| job.kind.kind != "Job").collect();
     for object in others {
         if let Some(problem) = apply::apply(ctx, observed, std::slice::from_ref(object)).await?.pop() {
@@ -110,7 +116,7 @@ pub async fn migrate(ctx: &Context, observed: &Observed, jobs: &[DesiredObject])
                 if let Some(earlier) = earlier_running(observed, jobs) {
                     return Err(MigrateError::EarlierMigrationRunning(earlier));
                 }
-                if !database_ready(observed) {
+                if own && !database_ready(observed) {
                     return Err(MigrateError::DatabaseNotReady(job.name.clone()));
                 }
                 if let Some(problem) = apply::apply(ctx, observed, std::slice::from_ref(job)).await?.pop() {

@@ -14,6 +14,7 @@ pub mod decide;
 mod departed;
 pub mod error;
 mod events;
+pub mod external;
 pub mod look;
 mod members;
 pub mod migrate;

@@ -17,7 +17,7 @@ use crate::api::{DeletionPolicy, Mode, ScaledApp};
 use crate::engines::patroni::DatabaseState;
 use crate::engines::rabbitmq::QueueState;
 use crate::planner::Tier;
-use crate::resources::{self, Credentials, DesiredObject, Stage};
+use crate::resources::{self, Credentials, DesiredObject, Externals, Stage};
 
 use super::apply::{ApplyError, apply};
 use super::bands::{self, Bands};
@@ -28,6 +28,7 @@ use super::database;
 use super::decide::{self, Accepted};
 use super::error::{self, Class, Error, Staged};
 use super::events;
+use super::external;
 use super::migrate::migrate;
 use super::observe::{self, Observed, observe};
 use super::ownership;
@@ -63,6 +64,8 @@ pub struct Report {
     pub queue: Option<QueueState>,
     /// What is observed of the tiers, coarsely.
     pub bands: Bands,
+    /// What is known of the owner's Secrets.
+    pub externals: Externals,
     /// What went wrong or is waited for.
     pub troubles: Vec<Trouble>,
 }
@@ -92,9 +95,18 @@ async fn converge(ctx: &Context, observed: &mut Observed, report: &mut Report) -
     });
     let Ok(decision) = decision else { return Ok(()) };
     report.refusal = decision.refusal.as_ref().map(Trouble::of);
-    let accepted = &*report.accepted.insert(decision.accepted);
+    let newest = &*report.accepted.insert(decision.accepted);
     let first = observed.revisions.newest().is_none();
-    let lacks = &*report.lacks.insert(preflight(ctx, accepted, first).await?);
+    report.externals = external::look(ctx, observed, &newest.app).await?;
+    let mut missing = external::lacks(&report.externals, &newest.app);
+    if let Err((error, older)) = external::held(ctx, observed, newest, &report.externals) {
+        report.refusal = Some(Trouble::of(&error));
+        report.add(&error.into());
+        report.accepted = older.or(report.accepted.take());
+    }
+    let Some(accepted) = &report.accepted else { return Ok(()) };
+    missing.extend(preflight(ctx, accepted, first).await?);
+    let lacks = &*report.lacks.insert(missing);
     report.database = database::look(ctx, accepted).await?;
     let tells = !report.paused && !report.advises;
     match queue::look(observed, accepted, tells).await {
@@ -115,7 +127,8 @@ async fn converge(ctx: &Context, observed: &mut Observed, report: &mut Report) -
     if report.refusal.is_none() && revisions::record(ctx, observed, accepted.record(&ctx.catalogue), policy).await? {
         info!(app = observed.key(), plan = accepted.plan.hash, "a plan is accepted");
     }
-    let passwords = credentials::read_or_create(ctx, observed, &accepted.app, &accepted.plan).await?;
+    let mut passwords = credentials::read_or_create(ctx, observed, &accepted.app, &accepted.plan).await?;
+    passwords.externals = report.externals.clone();
     let mut problems = Vec::new();
     let ended = stages(ctx, observed, accepted, &passwords, &mut problems).await;
     report.troubles.extend(problems.iter().map(Trouble::of));
@@ -136,9 +149,15 @@ async fn stages(
     passwords: &Credentials,
     problems: &mut Vec<ApplyError>,
 ) -> Result<(), Error> {
-    let plan = Stages::build(ctx, observed, accepted, passwords);
+    let mut plan = Stages::build(ctx, observed, accepted, passwords);
+    let complete = external::complete(&passwords.externals, &accepted.app);
+    if complete.is_err() {
+        // Which ports are let out is in the Secrets as well: what runs keeps those that it has.
+        plan.foundation.retain(|object| object.kind.kind != "NetworkPolicy");
+    }
     problems.extend(apply(ctx, observed, &plan.foundation).await?);
-    let migrated = migrate(ctx, observed, &plan.jobs).await;
+    complete?;
+    let migrated = migrate(ctx, observed, &plan.jobs, accepted.app.database.is_some()).await;
     let serve = match &migrated {
         Ok(()) => plan.serve.clone(),
         Err(_) => rolled(ctx, observed, passwords),
@@ -147,8 +166,10 @@ async fn stages(
     if migrated.is_ok() && problems.is_empty() {
         revisions::mark_rolled(ctx, observed).await?;
     }
-    // What still has the traffic stays until the way in has changed.
-    if !problems.iter().any(|problem| matches!(problem, ApplyError::BackendNotReady { .. })) {
+    // What still has the traffic stays until the way in has changed, or the last pod that uses it is gone.
+    let used = migrated.is_err() || external::still_used(observed, &plan.serve);
+    let used = used && external::replaces(observed, &accepted.app);
+    if !used && !problems.iter().any(|problem| matches!(problem, ApplyError::BackendNotReady { .. })) {
         prune(ctx, observed, &slots([&plan.foundation, &plan.jobs, &plan.serve, &serve])).await?;
     }
     Ok(migrated?)
@@ -160,7 +181,11 @@ fn rolled(ctx: &Context, observed: &Observed, passwords: &Credentials) -> Vec<De
         .revisions
         .rolled()
         .and_then(|revision| decide::again(observed, &revision.plan, &ctx.catalogue, &ctx.environment))
-        .map(|accepted| Stages::build(ctx, observed, &accepted, passwords).serve)
+        .filter(|older| external::complete(&passwords.externals, &older.app).is_ok())
+        .map(|older| {
+            let passwords = credentials::of_plan(observed, &older.app, &older.plan, passwords);
+            Stages::build(ctx, observed, &older, &passwords).serve
+        })
         .unwrap_or_default()
 }
 

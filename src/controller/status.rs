@@ -10,7 +10,10 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 use strum::IntoStaticStr;
 
-use crate::api::{LadderStatus, PlanStatus, ProposedChange, ProposedStatus, ScaledApp, ScaledAppStatus, labels};
+use crate::api::{
+    LadderStatus, MAX_TIERS, PlanStatus, ProposedChange, ProposedStatus, ScaledApp, ScaledAppStatus, TierStatus, labels,
+};
+use crate::domain::Backing;
 use crate::planner::{Plan, Tier};
 use crate::resources::names;
 
@@ -19,6 +22,7 @@ use super::context::Context;
 use super::database;
 use super::decide::Accepted;
 use super::error::{Class, Staged, class_of, is_not_found};
+use super::external;
 use super::observe::Observed;
 use super::queue;
 use super::reconcile::Report;
@@ -97,7 +101,7 @@ pub fn compute(observed: &Observed, report: &Report, old: &ScaledAppStatus, now:
         conditions: conditions::all(&facts, &old.conditions, now),
         rung: accepted.and_then(|accepted| highest_rung(&accepted.plan)),
         web: counts(&facts.tiers, Tier::Web),
-        database: counts(&facts.tiers, Tier::Database),
+        database: counts(&facts.tiers, Tier::Database).or_else(|| accepted.and_then(elsewhere)),
         url: accepted.and_then(url),
         plan: observed
             .revisions
@@ -105,7 +109,7 @@ pub fn compute(observed: &Observed, report: &Report, old: &ScaledAppStatus, now:
             .map(|newest| PlanStatus { revision: newest.name.clone(), hash: newest.plan.hash.clone() }),
         proposed: accepted.and_then(|accepted| proposed(&accepted.plan)),
         ladder: accepted.map(|accepted| ladder(&accepted.plan)).unwrap_or_default(),
-        tiers: accepted.map(|accepted| tiers::status(accepted, &facts, &report.bands)).unwrap_or_default(),
+        tiers: accepted.map(|accepted| all_tiers(accepted, &facts, report)).unwrap_or_default(),
     }
 }
 
@@ -114,6 +118,19 @@ fn counts(tiers: &[TierFacts], tier: Tier) -> Option<String> {
     let of_sort: Vec<&TierFacts> = tiers.iter().filter(|facts| facts.tier == tier).collect();
     let sum = |of: fn(&TierFacts) -> i32| of_sort.iter().map(|facts| of(facts)).sum::<i32>();
     (!of_sort.is_empty()).then(|| format!("{}/{}", sum(|f| f.ready), sum(|f| f.wanted)))
+}
+
+/// The tiers of our own, and those that somebody else runs.
+fn all_tiers(accepted: &Accepted, facts: &Facts, report: &Report) -> Vec<TierStatus> {
+    let mut tiers = tiers::status(accepted, facts, &report.bands);
+    tiers.extend(external::status(&accepted.app, &report.externals));
+    tiers.truncate(MAX_TIERS);
+    tiers
+}
+
+/// An external database has no members to count.
+fn elsewhere(accepted: &Accepted) -> Option<String> {
+    accepted.app.externals.has(Backing::Database).then(|| "External".to_owned())
 }
 
 fn highest_rung(plan: &Plan) -> Option<String> {

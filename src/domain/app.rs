@@ -8,7 +8,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Bytes, Millicores, Millis, Sourced, ValidCache, ValidContainer, ValidProxy, ValidQueue, ValidSessions, ValidWorker,
+    Backing, Bytes, Millicores, Millis, Sourced, ValidCache, ValidContainer, ValidExternals, ValidProxy, ValidQueue,
+    ValidSessions, ValidWorker,
 };
 use crate::api::{
     ChangePolicy, DeletionPolicy, Durability, EgressPolicy, Health, IngressTls, LoadBalancing, Mode, Pooling, Preset,
@@ -72,7 +73,7 @@ pub struct ValidApp {
     pub ingress: Option<ValidIngress>,
     /// Network policies.
     pub network: ValidNetwork,
-    /// The database.
+    /// The database that the operator runs.
     pub database: Option<ValidDatabase>,
     /// The cache.
     pub cache: Option<ValidCache>,
@@ -82,8 +83,18 @@ pub struct ValidApp {
     pub queue: Option<ValidQueue>,
     /// The caching proxy.
     pub proxy: Option<ValidProxy>,
+    /// The tiers that somebody else runs; each of them is in no field above.
+    pub externals: ValidExternals,
     /// The spec as it was written, for the plan's revision.
     pub spec: ScaledAppSpec,
+}
+
+impl ValidApp {
+    /// Whether there is a database, of our own or another's.
+    #[must_use]
+    pub fn has_database(&self) -> bool {
+        self.database.is_some() || self.externals.has(Backing::Database)
+    }
 }
 
 /// How changes are let through.

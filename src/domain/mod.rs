@@ -7,6 +7,7 @@ pub mod app;
 pub mod container;
 pub mod defaults;
 pub mod environment;
+pub mod external;
 pub mod quantity;
 pub mod sourced;
 pub mod tiers;
@@ -18,10 +19,11 @@ pub use app::{
 };
 pub use container::ValidContainer;
 pub use environment::{EngineImages, Environment, LargestPod};
+pub use external::{Backing, ValidExternals};
 pub use quantity::{Bytes, Millicores, Millis};
 pub use sourced::{Grade, Origin, Sourced};
 pub use tiers::{
     ValidCache, ValidMemberPin, ValidProxy, ValidQueue, ValidQueueDeclaration, ValidSessions, ValidWorker,
     ValidWorkerPin,
 };
-pub use validate::{Problem, resolve_database, resolve_queue, resolve_sessions, validate};
+pub use validate::{Problem, resolve_database, resolve_externals, resolve_queue, resolve_sessions, validate};

@@ -15,7 +15,7 @@ use super::plan::{
 };
 use super::recorded::RecordedPlan;
 use super::web::{self, Shape, WebNeed};
-use super::{cache, changes, edge, engine_settings, findings, kept, lints, pool, proxy, worker};
+use super::{cache, changes, edge, engine_settings, external, findings, kept, lints, pool, proxy, worker};
 use crate::api::{ChangeClass, ChangePolicy, LoadBalancing, ProposedChange, SessionStore};
 use crate::domain::quantity::GIB;
 use crate::domain::{Bytes, Environment, Millicores, ValidApp};
@@ -26,7 +26,7 @@ pub fn plan(app: &ValidApp, catalogue: &Catalogue, environment: &Environment, pr
     let removed = kept::removed(app, previous);
     let kept = kept::with_kept(app, previous, &removed);
     let held = assemble(&kept, catalogue, environment, previous, false);
-    let mut waiting: Vec<ProposedChange> = removed.iter().map(|tier| changes::removal(app, *tier)).collect();
+    let mut waiting: Vec<ProposedChange> = removed.iter().map(|kept| changes::removal(app, *kept)).collect();
     // What goes as a whole changes no more.
     let gone: Vec<String> = waiting.iter().map(|change| change.object.clone()).collect();
     waiting.extend(held.waiting.into_iter().filter(|change| !gone.contains(&change.object)));
@@ -81,7 +81,10 @@ fn assemble(
 ) -> Assembled {
     let (cpu, memory) = environment.largest_pod.size().unwrap_or((Millicores(16_000), Bytes::gib(64)));
     let largest = Size { cpu, memory, storage: Bytes(0) };
-    let cached = app.cache.as_ref().map(|declared| cache::fit(catalogue, declared, largest));
+    let cached = match (&app.cache, &app.externals.cache) {
+        (Some(declared), _) => Some(cache::fit(catalogue, declared, largest)),
+        (None, elsewhere) => elsewhere.as_ref().map(|declared| cache::expected(catalogue, declared)),
+    };
     let demands = demand::demands(app, catalogue, cached);
     let objective = Objective::new(catalogue, app.targets.availability.value, chain(app));
     let ctx = Context { app, catalogue, environment, demands: &demands, objective, largest, cached };
@@ -95,6 +98,7 @@ fn assemble(
     let around = Around { users: &users, data: data.as_ref().map(|d| (&d.need, &d.database)), previous, through };
     let engines = Engines::plan(&ctx, &around, &mut findings);
     let proxy = app.proxy.as_ref().map(|declared| proxy::plan(&ctx, declared, &mut findings));
+    let external = external::plan(&ctx, &users, &mut findings);
     findings::assumed(&ctx, &mut findings);
     let climb = Climb {
         web: &web.needs,
@@ -131,6 +135,7 @@ fn assemble(
         ladder,
         monthly_cost: cost(catalogue, &tiers),
         tiers,
+        external,
         findings,
         catalogue: catalogue.revision.clone(),
         images,

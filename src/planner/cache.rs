@@ -56,6 +56,15 @@ pub fn fit(catalogue: &Catalogue, cache: &ValidCache, largest: Size) -> Fit {
     Fit { items, each, memory, hit }
 }
 
+/// What a cache that somebody else sizes is taken to answer: what the owner expects of it.
+#[must_use]
+pub fn expected(catalogue: &Catalogue, cache: &ValidCache) -> Fit {
+    let each = cache.item_size.value.0 as f64 + catalogue.item_overhead.value;
+    let items = popular(catalogue, cache).room_for(cache.hit_target.value);
+    let memory = redis::memory_step(catalogue, items * each, catalogue.cache_fill.value);
+    Fit { items, each, memory, hit: cache.hit_target.value }
+}
+
 /// The cache, ready to be packed.
 #[must_use]
 pub fn store<'a>(ctx: &Context<'_>, cache: &'a ValidCache, fit: Fit) -> Store<'a> {

@@ -8,12 +8,14 @@
 use serde_json::json;
 
 use super::database::{self, DatabaseNeed, Sizing};
+use super::kept::Kept;
 use super::packing::{Context, size_text};
-use super::plan::{Plan, Replicas, Size, Tier, TierSettings};
+use super::plan::{Plan, Replicas, Size, Tier, TierPlan, TierSettings};
 use super::pool::{self, PoolPods};
 use super::recorded::{RecordedPlan, RecordedTier};
 use crate::api::{ChangeClass, DeletionPolicy, ProposedChange, ScaledAppSpec};
-use crate::domain::{Bytes, EngineImages, Millicores, ValidApp};
+use crate::domain::external::reference;
+use crate::domain::{Backing, Bytes, EngineImages, Millicores, ValidApp};
 
 /// A recorded database against what a fresh one would be.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,15 +197,41 @@ fn shortened(text: String) -> String {
     if text.chars().count() <= 512 { text } else { text.chars().take(511).chain(['…']).collect() }
 }
 
-/// The change that removes a tier with data.
+/// The change that removes a tier with data, or leads the application away from it.
 #[must_use]
-pub fn removal(app: &ValidApp, tier: Tier) -> ProposedChange {
+pub(super) fn removal(app: &ValidApp, kept: Kept) -> ProposedChange {
+    match kept {
+        Kept::Own(tier) => own_removal(app, tier),
+        Kept::External(backing) => ProposedChange {
+            object: format!("{backing}/{}-{}", app.name, backing.name()),
+            class: ChangeClass::Destructive,
+            reason: given_way(backing),
+        },
+    }
+}
+
+/// Why nobody is led from an external tier to one of our own unasked.
+fn given_way(backing: Backing) -> String {
+    let name = backing.name();
+    format!(
+        "spec.{name} is external no more: the external {name} is used until this is approved; what it holds is not copied."
+    )
+}
+
+fn own_removal(app: &ValidApp, tier: Tier) -> ProposedChange {
     let volumes = match app.deletion_policy {
         DeletionPolicy::Retain => "its volumes and passwords would stay (deletionPolicy Retain)",
         DeletionPolicy::Delete => "its data would go (deletionPolicy Delete)",
     };
     let name = tier.component();
-    let what = if tier == Tier::Sessions && app.sessions.is_some() {
+    let external = match tier {
+        Tier::Database => app.externals.has(Backing::Database),
+        Tier::Sessions => app.externals.has(Backing::Sessions),
+        _ => tier == Tier::Queue && app.externals.has(Backing::Queue),
+    };
+    let what = if external {
+        format!("spec.{name} is external now: our own {name}")
+    } else if tier == Tier::Sessions && app.sessions.is_some() {
         "spec.sessions.store is Database now: the session store".to_owned()
     } else {
         format!("spec.{name} was removed: the {name}{}", if tier == Tier::Sessions { " store" } else { "" })
@@ -238,11 +266,7 @@ pub fn classify(previous: Option<&RecordedPlan>, plan: &Plan) -> Vec<ProposedCha
     for tier in &plan.tiers {
         let object = named(tier.tier, &tier.name);
         match previous.tier(tier.tier, &tier.name) {
-            None => changes.push(ProposedChange {
-                object,
-                class: if tier.tier.is_stateful() { ChangeClass::Growing } else { ChangeClass::Online },
-                reason: format!("The tier is new, with {}.", pods(tier.replicas)),
-            }),
+            None => changes.push(appeared(previous, object, tier)),
             Some(was) if tier.tier.is_stateful() => {
                 let from = Sizing { members: was.replicas.max, member: recorded_container(was) };
                 let member = match &tier.settings {
@@ -272,6 +296,21 @@ pub fn classify(previous: Option<&RecordedPlan>, plan: &Plan) -> Vec<ProposedCha
         });
     }
     changes
+}
+
+/// A tier that was not there; where an external one was, its data does not come along.
+fn appeared(previous: &RecordedPlan, object: String, tier: &TierPlan) -> ProposedChange {
+    let was = [(Tier::Database, Backing::Database), (Tier::Sessions, Backing::Sessions), (Tier::Queue, Backing::Queue)]
+        .into_iter()
+        .find(|(own, backing)| *own == tier.tier && reference(&previous.spec, *backing).is_some());
+    let (class, what) = match was {
+        Some((_, backing)) => {
+            (ChangeClass::Destructive, format!("It takes the place of the external {}", backing.name()))
+        }
+        None if tier.tier.is_stateful() => (ChangeClass::Growing, "The tier is new".to_owned()),
+        None => (ChangeClass::Online, "The tier is new".to_owned()),
+    };
+    ProposedChange { object, class, reason: format!("{what}, with {}.", pods(tier.replicas)) }
 }
 
 /// The recorded size of the engine's own container, where it is known apart from its sidecar's.

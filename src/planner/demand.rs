@@ -102,7 +102,7 @@ fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Dem
         reads: always + cache_reads * (1.0 - cache_hit),
         writes: queries - always,
         egress: peak * profile.response_size.value.0 as f64 * 8.0 / 1e6,
-        bytes: if app.database.is_some() { bytes(app, months) } else { 0.0 },
+        bytes: if app.has_database() { bytes(app, months) } else { 0.0 },
     }
 }
 

@@ -203,7 +203,7 @@ pub fn assumed(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
     );
     note(is_default(&profile.service_time_p99), format!("serviceTime.p99 {}", profile.service_time_p99.value));
     note(is_default(&profile.memory_per_replica), format!("memoryPerReplica {}", profile.memory_per_replica.value));
-    if ctx.app.database.is_some() {
+    if ctx.app.has_database() {
         note(
             is_default(&profile.queries_per_request),
             format!("queriesPerRequest {}", profile.queries_per_request.value),
@@ -243,7 +243,7 @@ fn assumed_of_tiers(ctx: &Context<'_>) -> Vec<String> {
             assumed.push(text);
         }
     };
-    if let Some(cache) = &ctx.app.cache {
+    if let Some(cache) = ctx.app.cache.as_ref().or(ctx.app.externals.cache.as_ref()) {
         let reads = &ctx.app.profile.cache_reads_per_request;
         note(is_default(reads), format!("cacheReadsPerRequest {}", reads.value));
         note(is_default(&cache.item_count), format!("cache.itemCount {}", cache.item_count.value));

@@ -9,6 +9,7 @@ use super::packing::{Context, figure};
 use super::plan::{LadderRung, Rung, TierPlan};
 use super::web::{Shape, WebNeed};
 use crate::api::Trigger;
+use crate::domain::Backing;
 
 /// What the ladder is read from.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +147,14 @@ fn enough(ctx: &Context<'_>) -> String {
 fn replicas(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     let rung = Rung::DatabaseReplicas;
     let Some((need, members)) = climb.database else {
-        return off(rung, "No database is declared.");
+        return off(
+            rung,
+            if ctx.app.externals.has(Backing::Database) {
+                "The database is external: its replicas are for whoever runs it."
+            } else {
+                "No database is declared."
+            },
+        );
     };
     let staffed = database::staffed(ctx, database::busy(ctx, need, 1));
     let one = format!("{} cores with room for vacuum and waiting", figure(staffed));
@@ -202,13 +210,22 @@ fn members(ctx: &Context<'_>, tier: &TierPlan, trigger: Trigger) -> String {
     }
 }
 
+/// The rung of a tier that somebody else runs: it is on, and nothing of it is ours.
+fn elsewhere(ctx: &Context<'_>, rung: Rung, backing: Backing) -> Option<LadderRung> {
+    let secret = ctx.app.externals.secret(backing)?;
+    Some(on(rung, Trigger::Declared, format!("Somebody else runs it: Secret {secret} says where.")))
+}
+
 fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     let rung = Rung::Cache;
     let asked = ctx.demands.soon.cache_reads;
+    if let Some(rung) = elsewhere(ctx, rung, Backing::Cache) {
+        return rung;
+    }
     let (Some(tier), Some(cache), Some(fit)) = (climb.cache, &ctx.app.cache, ctx.cached) else {
         return off(
             rung,
-            if asked > 0.0 && climb.database.is_some() {
+            if asked > 0.0 && ctx.app.has_database() {
                 format!(
                     "No cache is declared: the {} reads a second that one could answer reach the database.",
                     figure(asked)
@@ -284,6 +301,9 @@ fn proxied(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
 fn shared(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     let rung = Rung::SharedSessions;
     let pods: u32 = climb.services.iter().map(|tier| tier.replicas.max).sum();
+    if let Some(rung) = elsewhere(ctx, rung, Backing::Sessions) {
+        return rung;
+    }
     let Some(sessions) = &ctx.app.sessions else {
         return off(
             rung,
@@ -318,6 +338,9 @@ fn shared(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
 
 fn queued(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     let rung = Rung::Queue;
+    if let Some(rung) = elsewhere(ctx, rung, Backing::Queue) {
+        return rung;
+    }
     let jobs = ctx.demands.horizon.jobs;
     let (Some(tier), Some(queue)) = (climb.queue, &ctx.app.queue) else {
         return off(

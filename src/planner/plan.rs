@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::{ProposedChange, Trigger};
-use crate::domain::{Bytes, EngineImages, Millicores};
+use crate::domain::{Backing, Bytes, EngineImages, Millicores};
 
 pub use super::settings::{
     DatabaseSettings, EdgeSettings, PoolSettings, ProxySettings, QueueSettings, RedisSettings, TierSettings,
@@ -34,6 +34,9 @@ pub struct Plan {
     pub ladder: Vec<LadderRung>,
     /// The tiers, in the order in which a request passes them.
     pub tiers: Vec<TierPlan>,
+    /// What somebody else runs: no pods of ours, and what the application will ask of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub external: Vec<ExternalPlan>,
     /// What the owner should know; a plan with an `Error` is never written.
     pub findings: Vec<Finding>,
     /// Rough cost of a month.
@@ -184,6 +187,20 @@ pub struct TierPlan {
     pub reasons: Vec<Reason>,
 }
 
+/// A tier that somebody else runs.
+#[derive(Serialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ExternalPlan {
+    /// The tier.
+    pub tier: Backing,
+    /// The tier in small letters.
+    pub name: String,
+    /// The owner's Secret that says where it is.
+    pub secret: String,
+    /// What the application will ask of it, each number with its formula.
+    pub reasons: Vec<Reason>,
+}
+
 /// Fewest and most pods; equal without an autoscaler.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -295,6 +312,12 @@ impl Plan {
     #[must_use]
     pub fn tier(&self, tier: Tier) -> Option<&TierPlan> {
         self.tiers.iter().find(|t| t.tier == tier)
+    }
+
+    /// A tier that somebody else runs.
+    #[must_use]
+    pub fn external(&self, backing: Backing) -> Option<&ExternalPlan> {
+        self.external.iter().find(|external| external.tier == backing)
     }
 
     /// The plan of a worker.

@@ -69,6 +69,7 @@ pub enum FindingKind {
     ColdCacheAboveDatabase,
     CacheNotWorthIt,
     QueueShorterThanDelay,
+    ExternalTier,
     NothingCacheable,
     HighEndMissesObjective,
     OneCopy,

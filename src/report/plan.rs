@@ -27,7 +27,10 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     text.push_str(&tiers(plan));
     section(&mut text, "Why");
     for tier in &plan.tiers {
-        text.push_str(&why(tier));
+        text.push_str(&why(&tier.tier.to_string(), &tier.name, &tier.reasons));
+    }
+    for external in &plan.external {
+        text.push_str(&why(&external.tier.to_string(), &external.name, &external.reasons));
     }
     if !changes.is_empty() {
         section(&mut text, "Changes against the previous plan");
@@ -121,6 +124,11 @@ fn tiers(plan: &Plan) -> String {
             format!("{} %", tier.headroom_percent),
         ]);
     }
+    for external in &plan.external {
+        let nothing = ["0", "-", "-", "-", "-", "-"].map(str::to_owned);
+        let named = [external.tier.to_string(), external.name.clone(), "External".to_owned()];
+        rows.push(named.into_iter().chain(nothing).collect());
+    }
     let cpu: u64 = plan.tiers.iter().map(|t| t.total.cpu.0).sum();
     let memory: u64 = plan.tiers.iter().map(|t| t.total.memory.0).sum();
     let storage: u64 = plan.tiers.iter().map(|t| t.total.storage.0).sum();
@@ -140,10 +148,10 @@ fn pods(tier: &TierPlan) -> String {
     if min == max { max.to_string() } else { format!("{min}..{max}") }
 }
 
-fn why(tier: &TierPlan) -> String {
+fn why(tier: &str, name: &str, reasons: &[Reason]) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "  {} {}", styled(HEAD, &tier.tier.to_string()), tier.name);
-    for reason in tier.reasons.iter().filter(|reason| reason.quantity != "replicas.min").take(REASONS) {
+    let _ = writeln!(text, "  {} {name}", styled(HEAD, tier));
+    for reason in reasons.iter().filter(|reason| reason.quantity != "replicas.min").take(REASONS) {
         let inputs: Vec<String> = reason.inputs.iter().map(|(name, value)| format!("{name} {value}")).collect();
         let line = format!("{} = {} = {}", reason.quantity, value(reason), reason.formula);
         let _ = writeln!(text, "    {}", wrapped(&line, 6));

@@ -9,9 +9,9 @@ use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, Secret, SecretKeySelector
 
 use super::meta::{self, Part};
 use super::queue_config::VHOST;
-use super::{Context, DesiredSet, Stage, credentials, names, proxy, routes};
+use super::{Context, DesiredSet, Stage, credentials, external, names, proxy, routes};
 use crate::api::SessionStore;
-use crate::domain::{ValidService, ValidSessions};
+use crate::domain::{Backing, Millis, ValidService, ValidSessions};
 use crate::planner::Tier;
 
 /// Key of the address: of the database, for writes and pooled.
@@ -59,7 +59,9 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
 pub fn hash(context: &Context<'_>) -> Option<String> {
     let bindings = bindings(context);
     let texts = bindings.iter().flat_map(|binding| &binding.data).flat_map(|(key, value)| [*key, value.as_str()]);
-    (!bindings.is_empty()).then(|| meta::hash(texts))
+    let externals = external::hashes(context);
+    let none = bindings.is_empty() && externals.is_empty();
+    (!none).then(|| meta::hash(texts.chain(externals.iter().map(String::as_str))))
 }
 
 /// The environment of a container of the application: addresses first, then what the owner wrote.
@@ -83,6 +85,7 @@ pub fn environment(context: &Context<'_>, service: Option<&ValidService>, owners
         let keys = [("PURGE_URL", URI), ("PURGE_TOKEN", TOKEN)];
         ours.extend(keys.map(|(name, key)| from_secret(name, names::engine(&app.name, Tier::Proxy), key)));
     }
+    ours.extend(external::environment(context));
     ours.extend(service.map(|service| literal("PORT".to_owned(), service.port.to_string())));
     ours.push(literal("PUBLIC_URL".to_owned(), routes::public_url(context)));
     for other in app.services.iter().filter(|other| service.is_none_or(|own| own.name != other.name)) {
@@ -96,14 +99,18 @@ pub fn environment(context: &Context<'_>, service: Option<&ValidService>, owners
 
 /// Where sessions are, and for how long one that nobody uses is kept.
 fn session_environment(context: &Context<'_>, sessions: &ValidSessions) -> [EnvVar; 2] {
-    let tier = match sessions.store {
-        SessionStore::Memory => Tier::Sessions,
-        SessionStore::Database => Tier::Database,
+    let app = context.app;
+    let secret = match (sessions.store, app.externals.secret(Backing::Database)) {
+        (SessionStore::Memory, _) => names::engine(&app.name, Tier::Sessions),
+        (SessionStore::Database, None) => names::engine(&app.name, Tier::Database),
+        (SessionStore::Database, Some(external)) => external.to_owned(),
     };
-    [
-        from_secret("SESSION_URL", names::engine(&context.app.name, tier), URI),
-        literal("SESSION_TTL_SECONDS".to_owned(), (sessions.ttl.value.0 / 1000).to_string()),
-    ]
+    [from_secret("SESSION_URL", secret, URI), session_ttl(sessions.ttl.value)]
+}
+
+/// For how long a session that nobody uses is kept.
+pub(super) fn session_ttl(ttl: Millis) -> EnvVar {
+    literal("SESSION_TTL_SECONDS".to_owned(), (ttl.0 / 1000).to_string())
 }
 
 fn database(context: &Context<'_>) -> Option<Binding> {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::names;
+use super::{Externals, names};
 use crate::domain::AppName;
 use crate::planner::{Plan, Tier};
 
@@ -117,29 +117,34 @@ impl Passwords {
     }
 }
 
-/// The generated values of all tiers of an application.
+/// The generated values of all tiers of an application, and what is known of the owner's Secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Credentials(BTreeMap<Tier, Passwords>);
+pub struct Credentials {
+    generated: BTreeMap<Tier, Passwords>,
+    /// The external tiers.
+    pub externals: Externals,
+}
 
 impl Credentials {
     /// Fresh ones for every tier of a plan that needs some.
     pub fn generate(plan: &Plan, mut next: impl FnMut(usize) -> usize) -> Self {
-        Self(tiers(plan).into_iter().map(|tier| (tier, Passwords::generate(tier, &mut next))).collect())
+        let each = tiers(plan).into_iter().map(|tier| (tier, Passwords::generate(tier, &mut next)));
+        Self { generated: each.collect(), externals: Externals::default() }
     }
 
     /// Adds those of a tier.
     pub fn insert(&mut self, tier: Tier, passwords: Passwords) {
-        self.0.insert(tier, passwords);
+        self.generated.insert(tier, passwords);
     }
 
     /// Those of a tier.
     #[must_use]
     pub fn of(&self, tier: Tier) -> Option<&Passwords> {
-        self.0.get(&tier)
+        self.generated.get(&tier)
     }
 
     /// All of them, in the order of the tiers.
     pub fn iter(&self) -> impl Iterator<Item = (Tier, &Passwords)> {
-        self.0.iter().map(|(tier, passwords)| (*tier, passwords))
+        self.generated.iter().map(|(tier, passwords)| (*tier, passwords))
     }
 }

@@ -45,7 +45,7 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
         ingress.push(network::from(Some(vec![proxy]), &[proxy::ORIGIN_PORT]));
         ingress.push(network::from(Some(vec![network::own_pods(context)]), &[proxy::PURGE_PORT]));
     }
-    let egress = network::application_egress(context);
+    let egress = network::own_egress(context);
     let policy = network::policy(context, &PART, name.clone(), ingress, egress);
     set.add(Stage::Foundation, &policy);
     set.add(Stage::Foundation, &service(context, name.clone()));

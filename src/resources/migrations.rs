@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 
 use super::meta::{self, Part};
 use super::{Context, DesiredSet, Stage, application, names, network};
-use crate::domain::{Bytes, Millicores, ValidContainer, ValidMigration, ValidService};
+use crate::domain::{Backing, Bytes, Millicores, ValidApp, ValidContainer, ValidMigration, ValidService};
 use crate::planner::Size;
 
 /// The component of everything that belongs to migrations.
@@ -31,14 +31,16 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
     }
 }
 
-/// Name of a migration's Job.
+/// Name of a migration's Job. An external database is part of it: what ran against one says nothing of another.
 #[must_use]
-pub fn job_name(app: &crate::domain::AppName, migration: &ValidMigration) -> String {
+pub fn job_name(app: &ValidApp, migration: &ValidMigration) -> String {
     // Serialising strings and environment variables cannot fail; as JSON no two inputs look alike.
     let ValidContainer { image, command, args, env, .. } = &migration.container;
     let input = serde_json::to_string(&(image, command, args, env));
-    let hash = meta::hash([input.unwrap_or_default().as_str()]);
-    names::migration(app, &migration.name, &hash[..HASH_LENGTH])
+    let texts =
+        [input.unwrap_or_default()].into_iter().chain(app.externals.secret(Backing::Database).map(str::to_owned));
+    let hash = meta::hash(texts.collect::<Vec<_>>().iter().map(String::as_str));
+    names::migration(&app.name, &migration.name, &hash[..HASH_LENGTH])
 }
 
 fn job(context: &Context<'_>, first: &ValidService, migration: &ValidMigration) -> Job {
@@ -46,7 +48,7 @@ fn job(context: &Context<'_>, first: &ValidService, migration: &ValidMigration) 
     let part = Part { component: COMPONENT, name: &migration.name, service: None };
     let seconds = i64::try_from(migration.timeout.0.div_ceil(1000)).unwrap_or(i64::MAX).max(1);
     Job {
-        metadata: part.meta(app, job_name(&app.name, migration)),
+        metadata: part.meta(app, job_name(app, migration)),
         spec: Some(JobSpec {
             active_deadline_seconds: Some(seconds),
             // Tries come at most every six minutes after the first few: the deadline ends them, not their number.

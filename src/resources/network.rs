@@ -10,8 +10,8 @@ use k8s_openapi::api::networking::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::Context;
 use super::meta::Part;
+use super::{Context, external};
 use crate::api::{EgressPolicy, labels};
 
 /// A policy of one part's pods. `egress: None` leaves what they reach open; `Some` closes all but its rules.
@@ -128,10 +128,20 @@ pub fn visitors(context: &Context<'_>, ports: &[u16]) -> NetworkPolicyIngressRul
     from(peers, ports)
 }
 
-/// What pods that run the application's code, and the edge, may reach: everything, or under
-/// `network.egress: Declared` the application's own pods and DNS.
+/// What pods that run the application's code may reach: everything, or under `network.egress: Declared` the
+/// application's own pods, DNS and the ports of external tiers. Those are no pods that a selector could name, and
+/// their addresses change, so it is their ports, at any address.
 #[must_use]
 pub fn application_egress(context: &Context<'_>) -> Option<Vec<NetworkPolicyEgressRule>> {
+    let ports: Vec<u16> = external::ports(context).into_iter().collect();
+    let mut rules = own_egress(context)?;
+    rules.extend((!ports.is_empty()).then(|| to(None, &ports)));
+    Some(rules)
+}
+
+/// What the edge may reach: everything, or under `network.egress: Declared` the application's own pods and DNS.
+#[must_use]
+pub fn own_egress(context: &Context<'_>) -> Option<Vec<NetworkPolicyEgressRule>> {
     (context.app.network.egress == EgressPolicy::Declared)
         .then(|| vec![NetworkPolicyEgressRule { to: Some(vec![own_pods(context)]), ports: None }, to_dns()])
 }

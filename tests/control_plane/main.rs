@@ -3,6 +3,7 @@
 
 mod adoption;
 mod autoscaling;
+mod external;
 mod faults;
 mod harness;
 mod healing;

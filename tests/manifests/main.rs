@@ -1,5 +1,6 @@
 //! What `render` makes of the samples: golden manifests, and what must hold for every object of every application.
 
+mod external;
 mod hosts;
 mod pod_security;
 mod pods;
@@ -49,7 +50,7 @@ fn printed(name: &str) -> String {
 
 #[test]
 fn manifests_are_the_golden_ones_and_the_same_each_time() {
-    for name in ["hello", "shop", "large", "ladder"] {
+    for name in ["hello", "shop", "large", "ladder", "external"] {
         let manifests = printed(name);
         assert_eq!(manifests, printed(name));
         let path = root().join(format!("tests/golden/manifests/{name}.yaml"));

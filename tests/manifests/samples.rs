@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use scaledapp::api::ScaledApp;
 use scaledapp::domain::{Environment, ValidApp, validate};
 use scaledapp::planner::{Catalogue, Plan, plan};
-use scaledapp::resources::{self, Credentials};
+use scaledapp::resources::{self, Credentials, Externals};
 use serde_json::Value;
 
 /// One application with its objects.
@@ -67,12 +67,17 @@ pub fn render(name: &str, more: &[&str]) -> Output {
 }
 
 fn sample(text: &str) -> Sample {
+    sample_with(text, Externals::default())
+}
+
+fn sample_with(text: &str, externals: Externals) -> Sample {
     let (app, plan) = planned(text);
     let mut number = 0;
-    let credentials = Credentials::generate(&plan, |below| {
+    let mut credentials = Credentials::generate(&plan, |below| {
         number = (number * 31 + 7) % 9973;
         number % below
     });
+    credentials.externals = externals;
     let objects = |credentials: Option<&Credentials>| {
         let set = resources::build(&app, &plan, &environment(), credentials);
         set.into_ordered().into_iter().map(|object| object.object).collect()
@@ -89,6 +94,11 @@ fn sample(text: &str) -> Sample {
 /// Names of the greatest length, several services, every tier, and restricted traffic.
 pub fn longest() -> Sample {
     sample(LONGEST)
+}
+
+/// The sample of external tiers, changed, and with what is known of the owner's Secrets.
+pub fn external(change: impl Fn(String) -> String, externals: Externals) -> Sample {
+    sample_with(&change(file("external")), externals)
 }
 
 /// A queue of one member, or of three.
@@ -132,7 +142,7 @@ pub fn pods_with(ingress: &str) -> Sample {
 
 pub fn all() -> Vec<Sample> {
     let mut samples: Vec<Sample> =
-        ["hello", "shop", "large", "ladder"].iter().map(|name| sample(&file(name))).collect();
+        ["hello", "shop", "large", "ladder", "external"].iter().map(|name| sample(&file(name))).collect();
     samples.extend([longest(), queue("99"), queue("99.95"), site(""), pods()]);
     samples
 }

@@ -8,7 +8,7 @@ pub const PROGRESSING: &str = "Progressing";
 
 pub(super) fn condition(facts: &Facts) -> Verdict {
     let permanent: Vec<_> =
-        facts.refusal.iter().chain(facts.troubles.iter().filter(|t| t.class == Class::Permanent)).collect();
+        facts.refusal.iter().chain(&facts.troubles).filter(|trouble| trouble.class == Class::Permanent).collect();
     match permanent.first() {
         Some(first) => Verdict::yes(first.reason, join(permanent.iter().map(|t| t.message.clone()))),
         None => Verdict::no(PROGRESSING, ""),

@@ -174,6 +174,10 @@ fn reserved(spec: &ScaledAppSpec) -> BTreeSet<String> {
         (spec.sessions.is_some(), &["SESSION_URL", "SESSION_TTL_SECONDS"]),
         (spec.queue.is_some(), &["AMQP_URL"]),
         (spec.proxy.is_some(), &["PURGE_URL", "PURGE_TOKEN"]),
+        (
+            spec.objects.is_some(),
+            &["OBJECTS_URL", "OBJECTS_BUCKET", "OBJECTS_REGION", "OBJECTS_ACCESS_KEY_ID", "OBJECTS_SECRET_ACCESS_KEY"],
+        ),
     ];
     names.extend(given.iter().filter(|(there, _)| *there).flat_map(|(_, names)| names.iter().map(|n| (*n).to_owned())));
     names.extend(spec.services.iter().map(|s| format!("SERVICE_{}_URL", s.name.to_uppercase().replace('-', "_"))));

@@ -8,6 +8,7 @@ mod app;
 mod checker;
 mod container;
 mod cron;
+mod external;
 mod memory;
 mod messaging;
 mod networking;
@@ -20,10 +21,11 @@ mod volumes;
 
 use serde::Serialize;
 
-use super::{Environment, ValidApp};
+use super::{Backing, Environment, ValidApp};
 use crate::api::ScaledAppSpec;
 use checker::Checker;
 
+pub use external::resolve as resolve_externals;
 pub use memory::sessions as resolve_sessions;
 pub use messaging::queue as resolve_queue;
 pub use tiers::database as resolve_database;
@@ -62,11 +64,18 @@ pub fn validate(
     let migrations = services::migrations(&mut check, spec, &services);
     let ingress = networking::ingress(&mut check, spec);
     let network = networking::network(&mut check, spec.network.as_ref());
-    let database = spec.database.as_ref().map(|declared| tiers::checked_database(&mut check, declared));
-    let cache = spec.cache.as_ref().map(|declared| memory::cache(&mut check, declared));
+    let externals = external::externals(&mut check, spec, name.as_str());
+    let own = |backing| !externals.has(backing);
+    let database = spec.database.as_ref().filter(|_| own(Backing::Database));
+    let database = database.map(|declared| tiers::checked_database(&mut check, declared));
+    let cache = spec.cache.as_ref().filter(|_| own(Backing::Cache));
+    let cache = cache.map(|declared| memory::cache(&mut check, declared));
     let stored = spec.database.is_some();
-    let sessions = spec.sessions.as_ref().map(|declared| memory::checked_sessions(&mut check, declared, stored));
+    let sessions = spec.sessions.as_ref().filter(|_| own(Backing::Sessions));
+    let sessions = sessions.map(|declared| memory::checked_sessions(&mut check, declared, stored));
+    // The queues of an external broker are checked as well: workers take from them by their names.
     let queue = spec.queue.as_ref().map(|declared| messaging::checked_queue(&mut check, declared));
+    let queue = queue.filter(|_| own(Backing::Queue));
     let proxy = memory::proxy(&mut check, spec);
     check.finish(ValidApp {
         name,
@@ -90,6 +99,7 @@ pub fn validate(
         sessions,
         queue,
         proxy,
+        externals,
         spec: spec.clone(),
     })
 }
