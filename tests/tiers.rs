@@ -394,7 +394,7 @@ fn more_queues_and_longer_ones_need_more_of_a_member() {
         app.spec.workers = None;
         let queue = |name: String| QueueDeclaration { name, max_length: Some(length), ..QueueDeclaration::default() };
         let queues = (0..count).map(|index| queue(format!("q{index}"))).collect();
-        app.spec.queue = Some(Queue { queues: Some(queues), pin: None });
+        app.spec.queue = Some(Queue { queues: Some(queues), ..Queue::default() });
         tier(&planned(&app), Tier::Queue).per_replica
     };
     assert!(with(10, 1_000_000).memory > with(1, 1_000_000).memory);

@@ -113,7 +113,7 @@ fn optional_keys_take_the_place_of_the_usual_ones() {
 #[test]
 fn traffic_to_external_tiers_is_let_out_by_port_and_no_other() {
     let sample = external(|text| text, secrets(&[]));
-    for name in ["shop-web", "shop-worker-pictures", "shop-migrations"] {
+    for name in ["shop-web", "shop-worker-pictures", "shop-migrate"] {
         let egress = sample.object("NetworkPolicy", name)["spec"]["egress"].as_array().unwrap().clone();
         let everywhere: Vec<u64> = egress
             .iter()
