@@ -19,7 +19,7 @@ use crate::resources::{DesiredObject, Externals};
 
 use super::children::number;
 use super::context::Context;
-use super::decide::{self, Accepted};
+use super::decide::Accepted;
 use super::error::{Class, Staged, class_of};
 use super::observe::Observed;
 use super::preflight::{Lack, sentences};
@@ -102,21 +102,11 @@ pub fn complete(externals: &Externals, app: &ValidApp) -> Result<(), ExternalErr
     if lacks.is_empty() { Ok(()) } else { Err(ExternalError::BindingIncomplete(sentences(&lacks))) }
 }
 
-/// What is built instead of a plan that is new and has a hole: the one that was accepted last.
-///
-/// # Errors
-/// Why the new plan is not the one that is built, with the older one where there is one.
-pub fn held(
-    ctx: &Context,
-    observed: &Observed,
-    accepted: &Accepted,
-    externals: &Externals,
-) -> Result<(), (ExternalError, Option<Accepted>)> {
-    let Some(newest) = observed.revisions.newest().filter(|newest| newest.plan.hash != accepted.plan.hash) else {
-        return Ok(());
-    };
-    complete(externals, &accepted.app)
-        .map_err(|error| (error, decide::again(observed, &newest.plan, &ctx.catalogue, &ctx.environment)))
+/// Why a plan that was not accepted yet is not built now.
+#[must_use]
+pub fn held(observed: &Observed, accepted: &Accepted, externals: &Externals) -> Option<ExternalError> {
+    observed.revisions.newest().filter(|newest| newest.plan.hash != accepted.plan.hash)?;
+    complete(externals, &accepted.app).err()
 }
 
 /// Whether a tier of our own still runs that an external one replaces.
@@ -152,7 +142,7 @@ fn rolled(live: &DynamicObject, wanted: &DesiredObject) -> bool {
 pub fn status(app: &ValidApp, externals: &Externals) -> Vec<TierStatus> {
     let holes = externals.holes(app);
     let one = |(backing, secret): (&Backing, &String)| {
-        let hole = holes.iter().map(|hole| hole.to_string()).find(|text| text.contains(&format!("Secret {secret} ")));
+        let hole = holes.iter().map(ToString::to_string).find(|text| text.contains(&format!("Secret {secret} ")));
         TierStatus {
             tier: backing.to_string(),
             name: backing.name().to_owned(),

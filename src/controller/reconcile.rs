@@ -90,20 +90,11 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Act
 }
 
 async fn converge(ctx: &Context, observed: &mut Observed, report: &mut Report) -> Result<(), Error> {
-    let decision = decide::decide(observed, &ctx.catalogue, &ctx.environment).inspect_err(|refusal| {
-        report.refusal = Some(Trouble::of(refusal));
-    });
-    let Ok(decision) = decision else { return Ok(()) };
-    report.refusal = decision.refusal.as_ref().map(Trouble::of);
-    let newest = &*report.accepted.insert(decision.accepted);
+    report.decide(ctx, observed);
+    let Some(newest) = &report.accepted else { return Ok(()) };
     let first = observed.revisions.newest().is_none();
     report.externals = external::look(ctx, observed, &newest.app).await?;
-    let mut missing = external::lacks(&report.externals, &newest.app);
-    if let Err((error, older)) = external::held(ctx, observed, newest, &report.externals) {
-        report.refusal = Some(Trouble::of(&error));
-        report.add(&error.into());
-        report.accepted = older.or(report.accepted.take());
-    }
+    let mut missing = report.hold(ctx, observed);
     let Some(accepted) = &report.accepted else { return Ok(()) };
     missing.extend(preflight(ctx, accepted, first).await?);
     let lacks = &*report.lacks.insert(missing);
@@ -280,6 +271,31 @@ pub type Shared = Arc<Context>;
 impl Report {
     fn of(app: &ScaledApp) -> Self {
         Self { paused: app.spec.paused == Some(true), advises: app.spec.mode == Some(Mode::Advise), ..Self::default() }
+    }
+
+    /// What is built: the newest spec, or the last one that was accepted.
+    fn decide(&mut self, ctx: &Context, observed: &Observed) {
+        match decide::decide(observed, &ctx.catalogue, &ctx.environment) {
+            Ok(decision) => {
+                self.refusal = decision.refusal.as_ref().map(Trouble::of);
+                self.accepted = Some(decision.accepted);
+            }
+            Err(refusal) => self.refusal = Some(Trouble::of(&refusal)),
+        }
+    }
+
+    /// What the owner's Secrets lack. A new plan is not built on it: the one that was accepted last goes on.
+    fn hold(&mut self, ctx: &Context, observed: &Observed) -> Vec<Lack> {
+        let Some(newest) = &self.accepted else { return Vec::new() };
+        let lacks = external::lacks(&self.externals, &newest.app);
+        if let Some(error) = external::held(observed, newest, &self.externals) {
+            self.refusal = Some(Trouble::of(&error));
+            self.troubles.push(Trouble::of(&error));
+            let last = observed.revisions.newest();
+            let older = last.and_then(|last| decide::again(observed, &last.plan, &ctx.catalogue, &ctx.environment));
+            self.accepted = older.or(self.accepted.take());
+        }
+        lacks
     }
 
     fn add(&mut self, error: &Error) {
