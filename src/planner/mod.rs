@@ -41,8 +41,8 @@ pub use kept::effective;
 pub use model::{Catalogue, Constant};
 
 pub use plan::{
-    Bottleneck, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding, FindingKind, LadderRung,
-    MonthlyCost, Plan, PoolSettings, Proposal, ProxySettings, QueueSettings, Reason, RedisSettings, Replicas,
-    Requirement, Roles, Rung, Severity, Size, Tier, TierPlan, TierSettings, WebSettings, WorkerSettings,
+    Bottleneck, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding, FindingKind,
+    LadderRung, MonthlyCost, Plan, PoolSettings, Proposal, ProxySettings, QueueSettings, Reason, RedisSettings,
+    Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan, TierSettings, WebSettings, WorkerSettings,
 };
 pub use recorded::{RecordedPlan, RecordedTier};
