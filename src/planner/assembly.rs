@@ -81,10 +81,7 @@ fn assemble(
 ) -> Assembled {
     let (cpu, memory) = environment.largest_pod.size().unwrap_or((Millicores(16_000), Bytes::gib(64)));
     let largest = Size { cpu, memory, storage: Bytes(0) };
-    let cached = match (&app.cache, &app.externals.cache) {
-        (Some(declared), _) => Some(cache::fit(catalogue, declared, largest)),
-        (None, elsewhere) => elsewhere.as_ref().map(|declared| cache::expected(catalogue, declared)),
-    };
+    let cached = cached(app, catalogue, largest);
     let demands = demand::demands(app, catalogue, cached);
     let objective = Objective::new(catalogue, app.targets.availability.value, chain(app));
     let ctx = Context { app, catalogue, environment, demands: &demands, objective, largest, cached };
@@ -121,10 +118,6 @@ fn assemble(
     }
     tiers.extend(engines.tiers);
     waiting.extend(engines.waiting);
-    let images = match previous {
-        Some(recorded) if !through => changes::held_images(recorded, &environment.images),
-        _ => environment.images.clone(),
-    };
     let mut plan = Plan {
         app: app.name.to_string(),
         namespace: app.namespace.clone(),
@@ -138,7 +131,10 @@ fn assemble(
         external,
         findings,
         catalogue: catalogue.revision.clone(),
-        images,
+        images: match previous {
+            Some(recorded) if !through => changes::held_images(recorded, &environment.images),
+            _ => environment.images.clone(),
+        },
         proposed: None,
     };
     plan.findings.extend(lints::lint(&plan, catalogue, ctx.largest));
@@ -180,6 +176,14 @@ fn image_list(plan: &Plan) -> Vec<&str> {
 }
 
 /// Prices at the fewest and at the most pods.
+/// What the cache, ours or somebody else's, keeps away from the database.
+fn cached(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> Option<cache::Fit> {
+    match (&app.cache, &app.externals.cache) {
+        (Some(declared), _) => Some(cache::fit(catalogue, declared, largest)),
+        (None, elsewhere) => elsewhere.as_ref().map(|declared| cache::expected(catalogue, declared)),
+    }
+}
+
 fn cost(catalogue: &Catalogue, tiers: &[TierPlan]) -> MonthlyCost {
     let price = |size: Size, pods: u32| {
         let gib = |bytes: Bytes| bytes.0 as f64 / GIB as f64;

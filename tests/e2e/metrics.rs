@@ -1,11 +1,12 @@
 //! Every tier shows its figures, and the dashboard draws only what there is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use kube::ResourceExt;
 use serde_json::Value;
 
-use crate::cluster::{World, kubectl_output};
+use crate::cluster::{World, eventually, kubectl_output};
 use crate::whole::{upload, whole_shop};
 
 /// Component and port of what the chart's PodMonitors read.
@@ -37,6 +38,21 @@ fn names(world: &World, pod: &str, port: u16) -> BTreeSet<String> {
         .collect()
 }
 
+/// All that is shown; every pod of every tier shows something on each of its ports.
+async fn shown(world: &World) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for (component, port) in SHOWN {
+        let pods = world.pods_of(component).await;
+        assert!(!pods.is_empty(), "no pod of {component}");
+        for pod in &pods {
+            let found = names(world, &pod.name_any(), port);
+            assert!(!found.is_empty(), "{component}:{port} shows nothing");
+            all.extend(found);
+        }
+    }
+    all
+}
+
 /// Names of figures in the dashboard's expressions, but for the operator's own.
 fn drawn() -> BTreeSet<String> {
     let text = std::fs::read_to_string("charts/scaledapp/dashboards/scaledapp.json").expect("the dashboard");
@@ -55,17 +71,12 @@ fn drawn() -> BTreeSet<String> {
 async fn metrics_of_every_tier_are_shown_and_drawn() {
     let world = whole_shop().await;
     upload(&world);
-    let mut shown: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for (component, port) in SHOWN {
-        let pods = world.pods_of(component).await;
-        assert!(!pods.is_empty(), "no pod of {component}");
-        for pod in &pods {
-            let found = names(&world, &pod.name_any(), port);
-            assert!(!found.is_empty(), "{component}:{port} shows nothing");
-            shown.entry(component).or_default().extend(found);
-        }
-    }
-    let all: BTreeSet<&String> = shown.values().flatten().collect();
-    let missing: Vec<String> = drawn().into_iter().filter(|name| !all.contains(name)).collect();
-    assert!(missing.is_empty(), "drawn, though nobody shows it: {missing:?}");
+    let drawn = drawn();
+    // Some figures are there when what they count has happened once.
+    eventually("all that is drawn", Duration::from_secs(60), async || {
+        let shown = shown(&world).await;
+        let missing: Vec<&String> = drawn.iter().filter(|name| !shown.contains(*name)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(format!("nobody shows {missing:?}")) }
+    })
+    .await;
 }
