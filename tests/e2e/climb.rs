@@ -17,9 +17,9 @@ async fn climb_from_ten_to_two_hundred_thousand_users_and_back() {
     world.ready("shop", Duration::from_secs(600)).await;
     let foot = world.app("shop").await.status.expect("a status");
 
-    let load = Load::start(&world, 10, Duration::from_secs(240));
+    let load = Load::start(&world, 10, Duration::from_secs(180));
     apply_whole_shop(&world, &users(200_000));
-    let took = world.ready("shop", Duration::from_secs(230)).await;
+    let took = world.ready("shop", Duration::from_secs(170)).await;
     let top = world.app("shop").await.status.expect("a status");
     let report = load.finish().await;
     println!("climb, ready after {took:?}: {}", report.whole);

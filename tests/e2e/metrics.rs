@@ -38,16 +38,14 @@ fn names(world: &World, pod: &str, port: u16) -> BTreeSet<String> {
         .collect()
 }
 
-/// All that is shown; every pod of every tier shows something on each of its ports.
+/// All that is shown; every pod of every tier answers on each of its ports, though a pool without clients has no figures.
 async fn shown(world: &World) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for (component, port) in SHOWN {
         let pods = world.pods_of(component).await;
         assert!(!pods.is_empty(), "no pod of {component}");
         for pod in &pods {
-            let found = names(world, &pod.name_any(), port);
-            assert!(!found.is_empty(), "{component}:{port} shows nothing");
-            all.extend(found);
+            all.extend(names(world, &pod.name_any(), port));
         }
     }
     all
