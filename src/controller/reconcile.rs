@@ -244,7 +244,9 @@ fn next(ctx: &Context, observed: &Observed, report: &Report) -> Action {
     if transient {
         return Action::requeue(error::pause(attempt));
     }
-    let waits = report.troubles.iter().any(|trouble| trouble.class == Class::Waiting);
+    // Copies of a queue come without an event, and Ready waits for them.
+    let waits = report.troubles.iter().any(|trouble| trouble.class == Class::Waiting)
+        || report.queue.as_ref().is_some_and(|queue| !queue.is_whole());
     let pause = match (waits, report.database.is_some() || report.queue.is_some()) {
         (true, _) => WAITING,
         (false, true) => ENGINE,

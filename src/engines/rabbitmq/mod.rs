@@ -29,6 +29,15 @@ pub struct QueueState {
     pub alarms: Option<String>,
 }
 
+impl QueueState {
+    /// Whether every member runs and holds every quorum queue: nothing is left to come by itself.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.nodes.iter().all(|node| node.running)
+            && self.queues.values().all(|queue| queue.kind != "quorum" || queue.online >= self.nodes.len())
+    }
+}
+
 /// A member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {

@@ -88,3 +88,13 @@ fn leaders_are_spread_once_all_members_are_back() {
     let missing = [("a", queue(3, 0)), ("b", queue(2, 0)), ("c", queue(3, 1))];
     assert_eq!(changes(&state(&missing), &wanted), []);
 }
+
+#[test]
+fn a_queue_is_whole_when_every_member_runs_and_holds_it() {
+    assert!(state(&[("video", queue(3, 0))]).is_whole());
+    assert!(!state(&[("video", queue(2, 0))]).is_whole(), "a copy is missing");
+    assert!(state(&[("video", Queue { kind: "classic".into(), ..queue(1, 0) })]).is_whole(), "no copy will come");
+    let mut lost = state(&[]);
+    lost.nodes = nodes(&[true, true, false]);
+    assert!(!lost.is_whole(), "a member is away");
+}
