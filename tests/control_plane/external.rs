@@ -4,7 +4,7 @@
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::harness::app::{SOON, apps, change, child, children, condition, create, small};
@@ -106,7 +106,7 @@ async fn a_changed_secret_rolls_the_pods_and_one_that_went_leaves_them_as_they_a
     operator.quiet().await;
     let second = template(&client, &namespace).await;
 
-    Api::<Secret>::namespaced(client.clone(), &namespace).delete("theirs", &Default::default()).await.unwrap();
+    Api::<Secret>::namespaced(client.clone(), &namespace).delete("theirs", &DeleteParams::default()).await.unwrap();
     touch(&client, &namespace).await;
     says(&client, &namespace, "Reconciling", "True", &["Secret theirs does not exist"]).await;
     operator.quiet().await;
