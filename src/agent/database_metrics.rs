@@ -68,10 +68,8 @@ async fn read(client: &Client) -> Result<String, tokio_postgres::Error> {
         for message in client.simple_query(query).await? {
             let SimpleQueryMessage::Row(row) = message else { continue };
             let get = |column: &str| row.try_get(column).ok().flatten();
-            rows.push(Row {
-                labels: labels.iter().map(|label| (*label, get(label).unwrap_or_default().to_owned())).collect(),
-                values: figures.iter().map(|figure| get(figure.column)?.parse().ok()).collect(),
-            });
+            let labels = labels.iter().map(|label| (*label, get(label).unwrap_or_default().to_owned())).collect();
+            rows.push(Row::read(labels, figures, get));
         }
         write(&mut text, figures, &rows);
     }

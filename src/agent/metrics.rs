@@ -5,8 +5,7 @@ use std::fmt::Write;
 /// One figure: the engine's column, name, kind, units of the column in one of the figure, and what it is.
 #[derive(Debug)]
 pub struct Figure {
-    /// Name of the engine's column.
-    pub column: &'static str,
+    column: &'static str,
     name: &'static str,
     kind: &'static str,
     divisor: f64,
@@ -27,9 +26,20 @@ pub const fn counter(column: &'static str, name: &'static str, divisor: f64, hel
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// Names and values; values come from the engine and hold no quotes.
-    pub labels: Vec<(&'static str, String)>,
+    labels: Vec<(&'static str, String)>,
     /// In the order of the figures.
-    pub values: Vec<Option<f64>>,
+    values: Vec<Option<f64>>,
+}
+
+impl Row {
+    /// A row with a value for each figure whose column the engine answers with a number.
+    pub fn read<'a>(
+        labels: Vec<(&'static str, String)>,
+        figures: &[Figure],
+        get: impl Fn(&str) -> Option<&'a str>,
+    ) -> Self {
+        Self { labels, values: figures.iter().map(|figure| get(figure.column)?.parse().ok()).collect() }
+    }
 }
 
 /// Appends figures.

@@ -34,10 +34,8 @@ pub async fn read(console: &Console) -> Result<String, ConsoleError> {
             let get = |column: &str| row.try_get(column).ok().flatten();
             let Some(database) = get("database").filter(|name| *name != "pgbouncer") else { continue };
             let user = get("user").map(|user| ("user", user.to_owned()));
-            rows.push(Row {
-                labels: [("database", database.to_owned())].into_iter().chain(user).collect(),
-                values: figures.iter().map(|figure| get(figure.column)?.parse().ok()).collect(),
-            });
+            let labels = [("database", database.to_owned())].into_iter().chain(user).collect();
+            rows.push(Row::read(labels, figures, get));
         }
         write(&mut text, figures, &rows);
     }
