@@ -148,3 +148,35 @@ fn defaults_belong_to_fields() {
         assert!(fields.iter().any(|field| field == line.field), "{}", line.field);
     }
 }
+
+#[test]
+fn calc_computes_one_formula() {
+    let given = ["calc", "erlang_c_min_servers", "offered=100", "p_wait=0.05"];
+    let (code, out, _) = scaledapp(&[&given[..], &["-o", "json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, json["value"].as_f64()), (0, Some(119.0)));
+    let (code, out, _) = scaledapp(&given);
+    assert!(code == 0 && out.starts_with("119 servers\n"), "{out}");
+    let (code, out, _) = scaledapp(&["calc"]);
+    assert!(code == 0 && out.contains("lru_hit_ratio_che") && out.contains("items zipf_alpha cache_fraction"), "{out}");
+    let (code, out, _) = scaledapp(&["calc", "k_of_n_availability"]);
+    assert!(code == 0 && out.contains("node_a=") && out.contains("source: binomial"), "{out}");
+}
+
+#[test]
+fn calc_says_what_is_wrong_with_an_input() {
+    let said = |args: &[&str]| {
+        let (code, out, err) = scaledapp(&[&["calc"], args].concat());
+        assert_eq!((code, out.as_str()), (2, ""), "{args:?}");
+        err
+    };
+    assert!(said(&["erlang"]).contains("did you mean"));
+    assert!(said(&["erlang_b", "servers=2"]).contains("needs offered="));
+    assert!(said(&["erlang_b", "servers=2.5", "offered=1"]).contains("servers is 2.5; it must be a whole number"));
+    assert!(said(&["erlang_b", "servers=2", "offered=1", "cores=1"]).contains("takes servers, offered"));
+    assert!(said(&["erlang_b", "servers=2", "servers=2", "offered=1"]).contains("given twice"));
+    assert!(said(&["erlang_b", "servers"]).contains("name=value"));
+    assert!(said(&["k_of_n_availability", "node_a=0.9", "k=3", "n=2"]).contains("k must not be above n"));
+    assert!(said(&["mmc_wait_p99_s", "servers=1", "offered=1", "service_s=1"]).contains("no finite value"));
+    assert!(said(&["erlang_b", "-o", "json"]).contains("needs servers="));
+}

@@ -4,6 +4,7 @@
 //! application, 4 no answer of the cluster. Nothing here decides a size.
 
 mod agent;
+mod calc;
 mod completions;
 pub mod crd;
 mod explain;
@@ -43,6 +44,8 @@ enum Command {
     Render(render::RenderArgs),
     /// Explains the fields of the spec: type, default, grade of the evidence, source
     Explain(explain::ExplainArgs),
+    /// Computes one formula of the capacity model by itself
+    Calc(calc::CalcArgs),
     /// Shows a live application: its tiers and pods, what it waits for, what waits for you
     Status(status::StatusArgs),
     /// Prints the CustomResourceDefinition
@@ -86,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Calc(args) => calc::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Crd => crd::run(),
         Command::Run(args) => run::run(&args).map_err(|error| CliError::Operator(format!("{error:#}"))),

@@ -17,6 +17,7 @@ mod engine_settings;
 mod engines;
 mod external;
 mod findings;
+pub mod formulary;
 mod kept;
 pub mod ladder;
 pub mod lints;

@@ -51,11 +51,8 @@ pub fn response_tail(servers: u32, offered: f64, service: f64, time: f64) -> f64
 /// The fewest servers with which at most `share` of arrivals wait.
 #[must_use]
 pub fn servers_for_waiting_share(offered: f64, share: f64) -> u32 {
-    let mut servers = offered.floor() as u32 + 1;
-    while erlang_c(servers, offered) > share {
-        servers += 1;
-    }
-    servers
+    let least = offered.floor() as u32 + 1;
+    smallest(least, |servers| erlang_c(servers, offered) <= share).unwrap_or(u32::MAX)
 }
 
 /// Square-root staffing: servers for `offered`, with a safety of `quality` standard deviations.

@@ -5,10 +5,12 @@
 //! Nothing here computes a size or talks to a cluster.
 
 pub mod fields;
+mod formulae;
 pub mod plan;
 pub mod status;
 mod text;
 
 pub use fields::{FieldDoc, explain_field, explain_tree};
+pub use formulae::{calculated, formula_list, formula_text};
 pub use plan::{findings, plan_table};
 pub use status::{AppView, status_tree};
