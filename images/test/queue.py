@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -414,6 +415,48 @@ def formation():
         node.kill()
 
 
+def mapped(node):
+    """Whether the port mapper of a node answers; it keeps no client."""
+    with socket.socket() as mapper:
+        mapper.settimeout(1)
+        return mapper.connect_ex((f"10.99.0.{node.address}", 4369)) == 0
+
+
+def robbed():
+    """All were stopped, the first lost its data, and the others start so slowly that only their port mappers answer for 20 s."""
+    nodes = [Node(i) for i in range(3)]
+    start(nodes, FILES["three"])
+    wait("three members of every queue", lambda: whole(nodes), 180)
+    with connect("10.99.0.11", limit=30) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for number in range(20):
+            channel.basic_publish("", "video", str(number).encode(), pika.BasicProperties(delivery_mode=2), mandatory=True)
+    for node in nodes:
+        node.kill()
+    nodes[0].lose_data()
+    for node in nodes[1:]:
+        node.start()
+        wait("a port mapper", lambda node=node: mapped(node), 30)
+        for pid in node.pids():
+            if "epmd" not in pathlib.Path(f"/proc/{pid}/comm").read_text():
+                os.kill(pid, signal.SIGSTOP)
+    nodes[0].start()
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        assert refused(lambda: connect("10.99.0.10", limit=0).close()), "the node without data began a cluster of its own"
+        time.sleep(0.5)
+    for node in nodes[1:]:
+        node.freeze(False)
+    begin = time.monotonic()
+    wait("three members of every queue", lambda: whole(nodes), 180)
+    found = len(drain_queue("video", "10.99.0.10"))
+    assert found == 20, f"{found} of 20 confirmed messages"
+    show("robbed: the others go on", whole_after=time.monotonic() - begin, confirmed_messages_found=found)
+    for node in nodes:
+        node.kill()
+
+
 def cluster():
     """Three nodes and the router: every fault under a publisher, and no confirmed message missing after it."""
     nodes = [Node(i) for i in range(3)]
@@ -477,12 +520,12 @@ def cluster():
 
 
 try:
-    for case in (single, growth, formation):
+    for case in (single, growth, formation, robbed):
         if not CASES or case.__name__ in CASES:
             case()
             for kept in [*WORK.glob("data*"), *WORK.glob("run*")]:
                 shutil.rmtree(kept)
-    if not CASES or set(CASES) - {"single", "growth", "formation"}:
+    if not CASES or set(CASES) - {"single", "growth", "formation", "robbed"}:
         cluster()
 except BaseException:
     for log in sorted(WORK.glob("*.log")):
