@@ -80,8 +80,7 @@ fn every_formula_answers_within_its_domain_and_refuses_outside() {
     use scaledapp::planner::formulary::Domain;
     for formula in FORMULAE {
         let least = |domain: Domain| match domain {
-            Domain::Whole(low, high) => (low, high, low - 1.0),
-            Domain::Between(low, high) => (low, high, low - 1.0),
+            Domain::Whole(low, high) | Domain::Between(low, high) => (low, high, low - 1.0),
             Domain::Above0(high) => (high / 1e9, high, 0.0),
         };
         let given = |pick: usize| -> Vec<(String, f64)> {

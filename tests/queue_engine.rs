@@ -32,7 +32,7 @@ impl Queue {
     /// Tells what is declared; what was told.
     async fn tell(&self, declared: &[Declared]) -> Vec<Change> {
         let (broker, state) = self.look().await;
-        let told = changes(&state, declared);
+        let told = changes(&state, declared, 0);
         for change in &told {
             broker.tell(change).await.unwrap();
         }
@@ -52,7 +52,11 @@ async fn declared_queues_are_told_once_and_none_is_deleted() {
     assert!(matches!(&told[..], [Change::Policy { .. }, Change::Queue { .. }]), "{told:?}");
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (_, state) = queue.look().await;
-    assert_eq!(changes(&state, &wanted).iter().filter(|change| **change != Change::Rebalance).count(), 0, "{state:?}");
+    assert_eq!(
+        changes(&state, &wanted, 0).iter().filter(|change| **change != Change::Rebalance).count(),
+        0,
+        "{state:?}"
+    );
     let found = health(&state, &wanted, 3);
     assert!(found.serves && found.lack.is_none(), "{found:?}");
     assert_eq!((state.queues["mail"].members, state.queues["mail"].kind.as_str()), (3, "quorum"));

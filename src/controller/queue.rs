@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use jiff::{SignedDuration, Timestamp};
 use strum::IntoStaticStr;
 
 use crate::engines::EngineError;
@@ -16,6 +17,10 @@ use crate::resources::{credentials, names};
 use super::decide::Accepted;
 use super::error::{Class, Staged};
 use super::observe::Observed;
+use super::pods::PodView;
+
+/// How long a member that starts is waited for before queues are declared without it.
+const COMES_WITHIN: SignedDuration = SignedDuration::from_secs(120);
 
 /// Errors of the queue's stage.
 #[derive(Debug, thiserror::Error, IntoStaticStr)]
@@ -44,11 +49,13 @@ pub async fn look(
     observed: &Observed,
     accepted: &Accepted,
     tells: bool,
+    now: Timestamp,
 ) -> Result<Option<QueueState>, (Option<QueueState>, QueueError)> {
     let Some((members, password)) = reachable(observed, accepted) else { return Ok(None) };
     let Some((broker, state)) = rabbitmq::observe(&members, &password).await else { return Ok(None) };
     let wanted = declared(&accepted.app);
-    let changes = if tells { rabbitmq::changes(&state, &wanted) } else { Vec::new() };
+    let changes =
+        if tells { rabbitmq::changes(&state, &wanted, coming(observed, accepted, &state, now)) } else { Vec::new() };
     for change in &changes {
         if let Err(error) = broker.tell(change).await {
             return Err((Some(state), error.into()));
@@ -61,16 +68,30 @@ pub async fn look(
     Ok(rabbitmq::observe(&members, &password).await.map(|(_, state)| state).or(Some(state)))
 }
 
+/// Members that have started lately and are not part of the cluster yet; none once it has all its members.
+fn coming(observed: &Observed, accepted: &Accepted, state: &QueueState, now: Timestamp) -> usize {
+    let wanted = accepted.plan.tier(Tier::Queue).map_or(0, |tier| tier.replicas.max as usize);
+    let lately = |pod: &&PodView| {
+        let created = pod.metadata.creation_timestamp.as_ref();
+        created.is_some_and(|created| now.duration_since(created.0) < COMES_WITHIN)
+    };
+    let starts = |pod: &&PodView| !pod.is_ready() && pod.unschedulable().is_none();
+    let starting = members(observed).filter(lately).filter(starts).count();
+    starting.min(wanted.saturating_sub(state.nodes.len()))
+}
+
+fn members(observed: &Observed) -> impl Iterator<Item = &PodView> {
+    observed.pods.iter().filter(|pod| pod.label(crate::api::labels::COMPONENT) == Some(Tier::Queue.component()))
+}
+
 /// Addresses of the members that serve, and the password of the operator's user.
 fn reachable(observed: &Observed, accepted: &Accepted) -> Option<(Vec<IpAddr>, String)> {
     accepted.plan.tier(Tier::Queue)?;
     let secret = observed.secret(&names::engine_auth(&accepted.app.name, Tier::Queue))?;
     let key = secret.data.as_ref()?.get(credentials::QUEUE_ADMIN)?;
     let password = String::from_utf8(key.0.clone()).ok()?;
-    let members: Vec<IpAddr> = observed
-        .pods
-        .iter()
-        .filter(|pod| pod.label(crate::api::labels::COMPONENT) == Some(Tier::Queue.component()) && pod.is_ready())
+    let members: Vec<IpAddr> = members(observed)
+        .filter(|pod| pod.is_ready())
         .filter_map(|pod| pod.status.pod_ip.as_ref()?.parse().ok())
         .collect();
     (!members.is_empty()).then_some((members, password))

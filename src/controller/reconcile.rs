@@ -100,7 +100,7 @@ async fn converge(ctx: &Context, observed: &mut Observed, report: &mut Report) -
     let lacks = &*report.lacks.insert(missing);
     report.database = database::look(ctx, accepted).await?;
     let tells = !report.paused && !report.advises;
-    match queue::look(observed, accepted, tells).await {
+    match queue::look(observed, accepted, tells, Timestamp::now()).await {
         Ok(state) => report.queue = state,
         Err((state, error)) => {
             report.queue = state;

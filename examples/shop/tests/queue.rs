@@ -65,9 +65,12 @@ impl Worker {
         assert!(Command::new("sh").args(["-c", &format!("kill -TERM {}", self.0.id())]).status().unwrap().success());
     }
 
+    /// Whether it ended well, and after how long.
     async fn ended(mut self) -> (bool, Duration) {
         let started = Instant::now();
-        tokio::task::spawn_blocking(move || (self.0.wait().unwrap().success(), started.elapsed())).await.unwrap()
+        let looked = || std::future::ready(self.0.try_wait().unwrap().ok_or("it works on".to_owned()));
+        let status = eventually("the worker's end", looked).await;
+        (status.success(), started.elapsed())
     }
 }
 
@@ -76,6 +79,23 @@ impl Drop for Worker {
         let _gone = self.0.kill();
         let _ended = self.0.wait();
     }
+}
+
+/// Holds up whoever would write a picture, until the transaction of the answer ends.
+async fn lock_pictures(postgres: &Postgres) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(&postgres.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("BEGIN; LOCK TABLE pictures IN EXCLUSIVE MODE").await.unwrap();
+    client
+}
+
+/// Returns when no job waits: the one that did is with a worker.
+async fn taken_up(rabbit: &Rabbit) {
+    eventually("a worker that takes the job", async || match rabbit.waiting("thumbnails").await {
+        0 => Ok(()),
+        waiting => Err(waiting.to_string()),
+    })
+    .await;
 }
 
 async fn shop(postgres: &Postgres, rabbit: &Rabbit, more: Tiers) -> String {
@@ -142,11 +162,7 @@ async fn an_upload_becomes_a_thumbnail_that_everybody_sees_at_once() {
         if told.contains(&wanted) { Ok(()) } else { Err(format!("{told:?}")) }
     })
     .await;
-    eventually("an empty queue", async || match rabbit.waiting("thumbnails").await {
-        0 => Ok(()),
-        waiting => Err(waiting.to_string()),
-    })
-    .await;
+    taken_up(&rabbit).await;
     assert_eq!(told.lock().unwrap().len(), 1, "the job that came twice was done once");
 
     let parts = get(&url, "/api/architecture").await.json();
@@ -195,42 +211,29 @@ async fn at_sigterm_a_job_is_finished_or_goes_back() {
     let rabbit = Rabbit::start().await;
     rabbit.declare("thumbnails").await;
     let url = shop(&postgres, &rabbit, Tiers::default()).await;
-    let locked =
-        |seconds: f32| format!("BEGIN; LOCK TABLE pictures IN EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT");
 
     let (finished, torn) = (Uuid::new_v4(), Uuid::new_v4());
     assert_eq!(upload(&url, finished, 2).await.status, 202);
-    let worker = std::thread::scope(|scope| {
-        let lock = scope.spawn(|| postgres.sql("app", &locked(2.0)));
-        std::thread::sleep(Duration::from_millis(300));
-        let worker = Worker::start("worker-1", &postgres, &rabbit, &[]);
-        std::thread::sleep(Duration::from_millis(900));
-        worker.terminate();
-        lock.join().unwrap();
-        worker
-    });
-    assert!(worker.ended().await.0);
+    let locked = lock_pictures(&postgres).await;
+    let worker = Worker::start("worker-1", &postgres, &rabbit, &[]);
+    taken_up(&rabbit).await;
+    worker.terminate();
+    let ended = tokio::spawn(worker.ended());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!ended.is_finished(), "it waits for the job under way");
+    locked.batch_execute("COMMIT").await.unwrap();
+    assert!(ended.await.unwrap().0);
     assert_eq!(ready(&url, finished).await["worker"], "worker-1", "what was under way was finished");
 
     let returned = Uuid::new_v4();
     assert_eq!(upload(&url, returned, 2).await.status, 202);
-    let worker = std::thread::scope(|scope| {
-        let lock = scope.spawn(|| postgres.sql("app", &locked(4.0)));
-        std::thread::sleep(Duration::from_millis(300));
-        let worker = Worker::start("worker-2", &postgres, &rabbit, &[("WORKER_FINISH", "500ms".to_owned())]);
-        std::thread::sleep(Duration::from_millis(900));
-        worker.terminate();
-        let ended = scope.spawn(move || {
-            let mut worker = worker;
-            let well = worker.0.wait().unwrap().success();
-            (well, worker)
-        });
-        let (well, worker) = ended.join().unwrap();
-        assert!(well && !lock.is_finished(), "it did not wait for the job");
-        worker
-    });
-    drop(worker);
+    let locked = lock_pictures(&postgres).await;
+    let worker = Worker::start("worker-2", &postgres, &rabbit, &[("WORKER_FINISH", "500ms".to_owned())]);
+    taken_up(&rabbit).await;
+    worker.terminate();
+    assert!(worker.ended().await.0, "it does not wait for a job that takes too long");
     assert_eq!(rabbit.waiting("thumbnails").await, 1, "what could not be finished is there for another");
+    locked.batch_execute("COMMIT").await.unwrap();
 
     let (_connection, channel) = rabbit.channel().await;
     let publish = async |job: &[u8]| {

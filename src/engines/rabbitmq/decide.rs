@@ -38,8 +38,12 @@ pub struct Health {
 }
 
 /// What is still to be told, in the order in which it is: a policy before its queue, so that no message comes before.
+///
+/// A queue gets its copies on the members that are there when it is made, and a later member a copy only at the next round of the
+/// membership reconciliation, up to half a minute later. So while `coming` members start that the cluster does not know yet, no queue is made:
+/// none takes a message that only one member would hold.
 #[must_use]
-pub fn changes(state: &QueueState, declared: &[Declared]) -> Vec<Change> {
+pub fn changes(state: &QueueState, declared: &[Declared], coming: usize) -> Vec<Change> {
     if !has_majority(state) {
         return Vec::new();
     }
@@ -49,7 +53,7 @@ pub fn changes(state: &QueueState, declared: &[Declared]) -> Vec<Change> {
         if state.policies.get(&queue.name) != Some(&body) {
             changes.push(Change::Policy { name: queue.name.clone(), body });
         }
-        if !state.queues.contains_key(&queue.name) {
+        if coming == 0 && !state.queues.contains_key(&queue.name) {
             changes.push(Change::Queue { name: queue.name.clone() });
         }
     }

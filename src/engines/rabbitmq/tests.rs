@@ -29,18 +29,18 @@ fn state(queues: &[(&str, Queue)]) -> QueueState {
 #[test]
 fn what_is_declared_and_there_needs_no_change() {
     let state = state(&[("video", queue(3, 0))]);
-    assert_eq!(changes(&state, &[declared("video")]), []);
+    assert_eq!(changes(&state, &[declared("video")], 0), []);
     assert_eq!(health(&state, &[declared("video")], 3), Health { serves: true, lack: None, left: None });
 }
 
 #[test]
 fn a_policy_comes_before_its_queue_and_nothing_is_told_to_a_minority() {
     let mut state = state(&[]);
-    let told = changes(&state, &[declared("mail")]);
+    let told = changes(&state, &[declared("mail")], 0);
     assert!(matches!(&told[..], [Change::Policy { .. }, Change::Queue { name }] if name == "mail"));
     assert!(!health(&state, &[declared("mail")], 3).serves);
     state.nodes = nodes(&[true, false, false]);
-    assert_eq!(changes(&state, &[declared("mail")]), []);
+    assert_eq!(changes(&state, &[declared("mail")], 0), []);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_changed_limit_changes_the_policy_alone() {
     let state = state(&[("video", queue(3, 0))]);
     let wanted = Declared { name: "video".into(), policy: json!({"max-length": 20}) };
     assert_eq!(
-        changes(&state, std::slice::from_ref(&wanted)),
+        changes(&state, std::slice::from_ref(&wanted), 0),
         [Change::Policy { name: "video".into(), body: wanted.policy_body() }]
     );
 }
@@ -56,7 +56,7 @@ fn a_changed_limit_changes_the_policy_alone() {
 #[test]
 fn a_queue_that_is_no_longer_declared_is_named_and_left() {
     let state = state(&[("video", queue(3, 0)), ("old", queue(3, 1))]);
-    assert_eq!(changes(&state, &[declared("video")]), []);
+    assert_eq!(changes(&state, &[declared("video")], 0), []);
     let left = health(&state, &[declared("video")], 3).left.unwrap();
     assert!(left.contains("queue old") && left.contains("7 messages"), "{left}");
 }
@@ -82,11 +82,11 @@ fn an_alarm_is_said() {
 fn leaders_are_spread_once_all_members_are_back() {
     let lopsided = [("a", queue(3, 0)), ("b", queue(3, 0)), ("c", queue(3, 1))];
     let wanted: Vec<Declared> = ["a", "b", "c"].map(declared).into();
-    assert_eq!(changes(&state(&lopsided), &wanted), [Change::Rebalance]);
+    assert_eq!(changes(&state(&lopsided), &wanted, 0), [Change::Rebalance]);
     let spread = [("a", queue(3, 0)), ("b", queue(3, 2)), ("c", queue(3, 1))];
-    assert_eq!(changes(&state(&spread), &wanted), []);
+    assert_eq!(changes(&state(&spread), &wanted, 0), []);
     let missing = [("a", queue(3, 0)), ("b", queue(2, 0)), ("c", queue(3, 1))];
-    assert_eq!(changes(&state(&missing), &wanted), []);
+    assert_eq!(changes(&state(&missing), &wanted, 0), []);
 }
 
 #[test]
@@ -97,4 +97,14 @@ fn a_queue_is_whole_when_every_member_runs_and_holds_it() {
     let mut lost = state(&[]);
     lost.nodes = nodes(&[true, true, false]);
     assert!(!lost.is_whole(), "a member is away");
+}
+
+#[test]
+fn a_queue_waits_for_the_members_that_are_about_to_join() {
+    let mut state = state(&[]);
+    state.nodes = nodes(&[true]);
+    let told = changes(&state, &[declared("mail")], 2);
+    assert!(matches!(&told[..], [Change::Policy { .. }]), "{told:?}");
+    // A member that does not come in time is not waited for.
+    assert!(changes(&state, &[declared("mail")], 0).contains(&Change::Queue { name: "mail".into() }));
 }

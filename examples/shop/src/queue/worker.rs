@@ -35,7 +35,7 @@ const PREFETCH: u16 = 1;
 const FINISH: Duration = Duration::from_secs(20);
 /// How long a job waits for a database in failover before it goes back.
 const DATABASE: Duration = Duration::from_secs(60);
-/// A broker that starts takes connections before its queues have a leader; such a question would wait for ever.
+/// A broker that starts takes connections before its queues have a leader, and one that stops may not answer: such a question would wait for ever.
 const SUBSCRIBE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
 const CONNECTIONS: usize = 2;
@@ -118,11 +118,13 @@ impl Worker {
                 None => return Err(QueueError::TimedOut("the consumer ended")),
             }
         }
-        channel.basic_cancel(jobs.tag(), BasicCancelOptions::default()).await?;
-        // What the broker sent meanwhile goes back with the channel.
-        channel.close(200, "stopping".into()).await?;
-        connection.close(200, "stopping".into()).await?;
-        Ok(())
+        // What the broker sent meanwhile goes back with the channel, or with the connection that ends with this process.
+        let goodbye = async {
+            channel.basic_cancel(jobs.tag(), BasicCancelOptions::default()).await?;
+            channel.close(200, "stopping".into()).await?;
+            Ok(connection.close(200, "stopping".into()).await?)
+        };
+        timeout(SUBSCRIBE, goodbye).await.map_err(|_| QueueError::TimedOut("goodbye"))?
     }
 
     async fn subscribe(&self) -> Result<(Connection, Channel, Consumer), QueueError> {

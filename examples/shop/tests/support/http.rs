@@ -11,6 +11,9 @@ use hyper_util::rt::TokioExecutor;
 use shop::load::client::{Shop, Target};
 use uuid::Uuid;
 
+/// Above every limit of the shop's own.
+const ANSWER: Duration = Duration::from_secs(40);
+
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
@@ -28,7 +31,7 @@ impl Answer {
 }
 
 pub async fn exchange(url: &str, method: Method, path: &str, json: Option<String>) -> Answer {
-    let shop = Shop::new(&Target { url: url.to_owned(), host: None }, Duration::from_secs(40)).unwrap();
+    let shop = Shop::new(&Target { url: url.to_owned(), host: None }, ANSWER).unwrap();
     let response = shop.send(method, path, json).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -57,10 +60,13 @@ pub async fn send(url: &str, method: Method, path: &str, headers: &[(&str, &str)
         request = request.header(*name, *value);
     }
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let response = client.request(request.body(Full::new(body)).unwrap()).await.unwrap();
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+    let answered = async {
+        let response = client.request(request.body(Full::new(body)).unwrap()).await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+    };
+    tokio::time::timeout(ANSWER, answered).await.unwrap_or_else(|_| panic!("{url}{path}: no answer within {ANSWER:?}"))
 }
 
 /// Logs in and returns the answer with the cookie to send from then on.

@@ -12,6 +12,8 @@ use lapin::{Channel, Connection, ConnectionProperties};
 use super::free_port;
 
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+/// A broker that starts takes connections and leaves some questions without an answer for ever.
+const ANSWER: Duration = Duration::from_secs(10);
 
 pub struct Rabbit {
     home: PathBuf,
@@ -71,9 +73,9 @@ impl Rabbit {
             .unwrap();
         self.server = Some(server);
         let until = Instant::now() + Duration::from_secs(90);
-        while Connection::connect(&self.url(), ConnectionProperties::default()).await.is_err() {
+        while let Err(why) = self.connect().await {
             let log = || std::fs::read_to_string(self.home.join("log")).unwrap_or_default();
-            assert!(Instant::now() < until, "RabbitMQ does not start: {}", log());
+            assert!(Instant::now() < until, "RabbitMQ does not start: {why}: {}", log());
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }
@@ -82,25 +84,34 @@ impl Rabbit {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
     }
 
+    async fn connect(&self) -> Result<(Connection, Channel), String> {
+        answered("connection", async {
+            let connection = Connection::connect(&self.url(), ConnectionProperties::default()).await?;
+            let channel = connection.create_channel().await?;
+            Ok((connection, channel))
+        })
+        .await
+    }
+
     /// A channel of the test's own; with its connection, which it would not outlive.
     pub async fn channel(&self) -> (Connection, Channel) {
-        let connection = Connection::connect(&self.url(), ConnectionProperties::default()).await.unwrap();
-        let channel = connection.create_channel().await.unwrap();
-        (connection, channel)
+        self.connect().await.unwrap()
     }
 
     /// Declares a durable queue. Not a quorum queue, as the operator's are: on a lone broker some versions before 4 find no leader for one after
     /// a kill, and what is tried here is the shop.
     pub async fn declare(&self, queue: &str) {
         let (_connection, channel) = self.channel().await;
-        channel.queue_declare(queue.into(), QueueDeclareOptions::durable(), FieldTable::default()).await.unwrap();
+        let declared = channel.queue_declare(queue.into(), QueueDeclareOptions::durable(), FieldTable::default());
+        answered("declaration", declared).await.unwrap();
     }
 
     /// Messages that wait for a worker.
     pub async fn waiting(&self, queue: &str) -> u32 {
         let (_connection, channel) = self.channel().await;
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-        channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap().message_count()
+        let asked = channel.queue_declare(queue.into(), options, FieldTable::default());
+        answered("question for the queue", asked).await.unwrap().message_count()
     }
 
     /// SIGKILL to all its processes, as a lost node would look from outside.
@@ -110,6 +121,14 @@ impl Rabbit {
             assert!(Command::new("sh").args(["-c", &group]).status().unwrap().success());
             server.wait().unwrap();
         }
+    }
+}
+
+async fn answered<T>(what: &str, answer: impl Future<Output = lapin::Result<T>>) -> Result<T, String> {
+    match tokio::time::timeout(ANSWER, answer).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(format!("{what}: {error}")),
+        Err(_) => Err(format!("{what}: no answer within {ANSWER:?}")),
     }
 }
 
