@@ -14,6 +14,7 @@ use super::plan::{
     DatabaseSettings, Finding, FindingKind, MonthlyCost, Plan, Proposal, Severity, Size, Tier, TierPlan,
 };
 use super::recorded::RecordedPlan;
+use super::staffing::Queue;
 use super::web::{self, Shape, WebNeed};
 use super::{cache, changes, edge, engine_settings, external, findings, kept, lints, pool, proxy, worker};
 use crate::api::{ChangeClass, ChangePolicy, LoadBalancing, ProposedChange, SessionStore};
@@ -214,7 +215,7 @@ impl Web {
             .iter()
             .map(|service| {
                 let need = web::need(ctx, service);
-                (need, Shape { pooled: false, replicated, single: web::single_pod(ctx, service, &need) })
+                (need, Shape { queue: Queue::OfEachPod, replicated, single: web::single_pod(ctx, service, &need) })
             })
             .collect();
         let routed = services.iter().any(|service| !service.paths.is_empty());
@@ -222,7 +223,9 @@ impl Web {
         let least = ctx.app.ingress.as_ref().map_or(LoadBalancing::default(), |i| i.load_balancing)
             == LoadBalancing::LeastRequests;
         for (service, (_, shape)) in services.iter().zip(&mut needs) {
-            shape.pooled = edge && least && !service.paths.is_empty();
+            if edge && least && !service.paths.is_empty() {
+                shape.queue = Queue::ShortestOfPods;
+            }
         }
         let tiers: Vec<TierPlan> = services
             .iter()

@@ -59,3 +59,9 @@ pub fn with_spare(needed: u32, zones: u32) -> u32 {
     let over_zones = (u64::from(needed) * u64::from(zones)).div_ceil(u64::from(zones - 1));
     one_more.max(u32::try_from(over_zones).unwrap_or(u32::MAX))
 }
+
+/// Pods that remain of so many, spread evenly, when the node or the zone with most of them is lost.
+#[must_use]
+pub fn survivors(pods: u32, zones: u32) -> u32 {
+    pods.saturating_sub(if zones < 2 { 1 } else { pods.div_ceil(zones) })
+}

@@ -8,7 +8,7 @@ use super::model::{CPU_STEPS, quarter_step};
 use super::packing::Context;
 use super::plan::{FindingKind, Severity, Size};
 use super::pool::{self, Caps, PoolPods, Wanted};
-use super::queueing::{square_root_staffing, staffing_quality};
+use super::queueing::{erlang_c, square_root_staffing, staffing_quality};
 use super::{Finding, plan::Requirement};
 use crate::api::{Pooling, Trigger};
 use crate::domain::quantity::{GIB, MIB};
@@ -95,6 +95,30 @@ fn shares(ctx: &Context<'_>, need: &DatabaseNeed, members: u32) -> (f64, f64) {
 #[must_use]
 pub fn staffed(ctx: &Context<'_>, busy: f64) -> f64 {
     square_root_staffing(busy, staffing_quality(ctx.objective.objective)) * ctx.catalogue.database_overhead.value
+}
+
+/// What the queries of one dynamic request wait together for a core of a fresh database of our own, in milliseconds:
+/// the mean and one standard deviation, by Erlang's model C. Nothing where a pin is too small, which is told.
+#[must_use]
+pub fn waits_ms(ctx: &Context<'_>) -> f64 {
+    let soon = &ctx.demands.soon;
+    if ctx.app.database.is_none() || soon.computed <= 0.0 {
+        return 0.0;
+    }
+    let need = need(ctx, 0);
+    let count = members(ctx, &need).count;
+    let cpu = pin(ctx).cpu.unwrap_or_else(|| cpu_for(ctx, &need, count));
+    let servers = (cpu.0 / 1000).max(1) as u32;
+    let speed = cpu.cores() / f64::from(servers);
+    let offered = busy(ctx, &need, count) * ctx.catalogue.database_overhead.value / speed;
+    let idle = f64::from(servers) - offered;
+    if idle <= 0.0 {
+        return 0.0;
+    }
+    let longest = ctx.catalogue.read_cpu_ms.value.max(ctx.catalogue.write_cpu_ms.value);
+    let (share, each) = (erlang_c(servers, offered), longest * ctx.catalogue.database_overhead.value / speed / idle);
+    let queries = (soon.reads + soon.writes) / soon.computed;
+    queries * share * each + (queries * share * (2.0 - share)).sqrt() * each
 }
 
 /// Memory of a member with so many cores.

@@ -5,12 +5,13 @@ use super::ladder::percent;
 use super::packing::Context;
 use super::plan::{Finding, FindingKind, Severity, Tier, TierPlan, TierSettings};
 use crate::api::Durability;
-use crate::domain::{Origin, Sourced};
+use crate::domain::{Millis, Origin, Sourced};
 
 /// What is impossible or noteworthy before any tier is planned.
 pub fn promises(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
     let (targets, profile) = (&ctx.app.targets, &ctx.app.profile);
-    let (p99, own) = (targets.latency_p99.value, profile.service_time_p99.value);
+    let (p99, computes) = (targets.latency_p99.value, Millis(profile.cpu_ms_per_request.value.ceil() as u64));
+    let own = profile.service_time_p99.value.max(computes);
     if p99 <= own {
         findings.push(Finding::new(
             Severity::Error,

@@ -353,8 +353,9 @@ fn queued(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
         );
     };
     let workers: u32 = climb.workers.iter().map(|worker| worker.replicas.max).sum();
+    let alone = ctx.catalogue.utilisation_ceiling.value;
     let needed =
-        climb.workers.iter().any(|worker| worker.requirement.staffed_cpu_millicores > worker.per_replica.cpu.0 as f64);
+        climb.workers.iter().any(|worker| worker.requirement.cpu_millicores > alone * worker.per_replica.cpu.0 as f64);
     let trigger = declared(ctx, tier, queue.pinned_members.is_some(), needed);
     let work = if workers > 0 {
         let pods = if workers == 1 { "worker pod" } else { "worker pods" };

@@ -70,6 +70,8 @@ const REVISION: &str = "2026-11";
 catalogue! {
     /// Use of a tier at peak above which it is too small.
     utilisation_ceiling = 0.70, "share", A, "GitLab reference architectures: watch a component above 70 % use";
+    /// Use of several pods of a service or a worker at peak, with as many lost as may be, above which they are too few.
+    peak_ceiling = 0.85, "share", D, "judgement: half of what the 70 % of a single pod leave free; several wait as Erlang says, and the rest is for peaks that are rougher than his";
     /// Use below which a tier is too large.
     utilisation_floor = 0.40, "share", A, "GitLab reference architectures: over-provisioned under 40 % use";
     /// Fewest pods of an autoscaled tier over its pods at peak.

@@ -2,19 +2,22 @@
 //!
 //! Requirement: busy cores. Packing: Erlang C's waiting time against what the latency objective
 //! leaves after the service's own time, a ceiling of use, spares for a lost node or zone, and the
-//! autoscaler's bounds. Knows nothing of edge or database but whether requests wait in one queue.
+//! autoscaler's bounds (`staffing`). Knows nothing of edge or database but whether requests wait in one queue.
 
 mod reasons;
 
 use reasons::reasons;
 
 use super::availability::with_spare;
+use super::database;
 use super::model::{CPU_STEPS, quarter_step};
 use super::packing::{Context, Packing, size_text, tier_plan};
 use super::plan::{
     Bottleneck, Finding, FindingKind, Replicas, Requirement, Severity, Size, Tier, TierPlan, TierSettings, WebSettings,
 };
-use super::queueing::{smallest, utilisation_target, wait_quantile};
+use super::queueing::utilisation_target;
+use super::response::Work;
+use super::staffing::{Ceilings, Crew, Fit, Queue, by_use};
 use crate::domain::quantity::MIB;
 use crate::domain::{Bytes, Millicores, Origin, ValidService};
 
@@ -29,6 +32,12 @@ pub struct WebNeed {
     pub cpu_ms: f64,
     /// What the latency objective leaves for waiting, in milliseconds; at most 0 when it leaves nothing.
     pub slack_ms: f64,
+    /// A request without load, on a whole core.
+    pub work: Work,
+    /// What is promised less what queries wait for the database at peak, in milliseconds.
+    pub promise_ms: f64,
+    /// Mean of what is left of the request, dynamic or static, that a whole core is found busy with, in milliseconds.
+    pub rest_ms: f64,
     /// Memory at work of a pod of one core.
     pub memory: Bytes,
     /// Whether memory grows with the cores of a pod.
@@ -48,12 +57,19 @@ impl WebNeed {
 /// How the pods of a service wait and fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Whether requests wait in one queue for all pods, instead of one queue a pod.
-    pub pooled: bool,
+    /// How requests find a pod.
+    pub queue: Queue,
     /// Whether the tier survives a lost node or zone.
     pub replicated: bool,
     /// Whether one pod is enough.
     pub single: Option<Millicores>,
+}
+
+impl Shape {
+    /// Of so many pods those whose requests wait together.
+    fn together(self, pods: u32) -> u32 {
+        if self.queue == Queue::OfEachPod { 1 } else { pods }
+    }
 }
 
 /// The need of a service.
@@ -63,15 +79,33 @@ pub fn need(ctx: &Context<'_>, service: &ValidService) -> WebNeed {
     let cpu_ms = profile.cpu_ms_per_request.value;
     let static_ms = ctx.catalogue.static_cpu_ms.value.min(cpu_ms);
     let busy = |dynamic: f64, statics: f64| (dynamic * cpu_ms + statics * static_ms) * service.request_share / 1000.0;
+    let work = Work::of_request(cpu_ms, own_p99(ctx));
+    let promise_ms = ctx.app.targets.latency_p99.value.0 as f64 - super::database::waits_ms(ctx);
+    let (of_dynamic, of_statics) = (ctx.demands.horizon.computed * cpu_ms, ctx.demands.horizon.served * static_ms);
+    let rest_ms = if of_dynamic > 0.0 {
+        (of_dynamic * work.rest() + of_statics * static_ms / 2.0) / (of_dynamic + of_statics)
+    } else {
+        work.rest()
+    };
     WebNeed {
         busy_now: busy(ctx.demands.now.computed, ctx.demands.now.served),
         busy_horizon: busy(ctx.demands.horizon.computed, ctx.demands.horizon.served),
         cpu_ms,
-        slack_ms: ctx.app.targets.latency_p99.value.0 as f64 - profile.service_time_p99.value.0 as f64,
+        slack_ms: promise_ms - work.p99(),
+        work,
+        promise_ms,
+        rest_ms,
         memory: profile.memory_per_replica.value,
         memory_per_core: matches!(profile.memory_per_replica.origin, Origin::Default { .. }),
         volumes: service.container.volumes_in_memory,
     }
+}
+
+/// The service's own time at p99 without load, in milliseconds: at least what it computes.
+#[must_use]
+pub fn own_p99(ctx: &Context<'_>) -> f64 {
+    let profile = &ctx.app.profile;
+    (profile.service_time_p99.value.0 as f64).max(profile.cpu_ms_per_request.value)
 }
 
 /// The smallest pod that bears the horizon's peak alone, if one of the usual sizes does.
@@ -81,7 +115,7 @@ pub fn single_pod(ctx: &Context<'_>, service: &ValidService, need: &WebNeed) -> 
     sizes(ctx, service)
         .into_iter()
         .filter(|cpu| service.pin.cpu.is_some() || *cpu <= most)
-        .find(|cpu| fewest(ctx, need, *cpu, need.busy_horizon, false).is_some_and(|fit| fit.pods == 1))
+        .find(|cpu| fewest(ctx, need, *cpu, need.busy_horizon, Queue::Common).is_some_and(|fit| fit.pods == 1))
 }
 
 /// Pod sizes that a node can hold, or the pinned one.
@@ -93,56 +127,31 @@ fn sizes(ctx: &Context<'_>, service: &ValidService) -> Vec<Millicores> {
     if held.is_empty() { vec![ctx.largest.cpu] } else { held }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fit {
-    pods: u32,
-    by_latency: bool,
-}
-
 /// Servers of a pod, and how much slower than a core each is: below one core a request has only its share.
 fn servers(cpu: Millicores) -> (u32, f64) {
     if cpu.0 >= 1000 { ((cpu.0 / 1000) as u32, 1.0) } else { (1, cpu.cores()) }
 }
 
-/// The fewest pods of a size that keep latency and use; none when the pod is too slow for the objective.
-fn fewest(ctx: &Context<'_>, need: &WebNeed, cpu: Millicores, busy: f64, pooled: bool) -> Option<Fit> {
-    let (each, speed) = servers(cpu);
-    let offered = busy / speed;
-    let ceiling = ctx.catalogue.utilisation_ceiling.value;
-    let by_use = ((offered / (ceiling * f64::from(each))).ceil() as u32).max(1);
-    // Without room for waiting the plan is refused anyway; it is still sized by use.
-    if need.slack_ms <= 0.0 {
-        return Some(Fit { pods: by_use, by_latency: false });
-    }
-    let service = need.cpu_ms / speed;
-    let slack = need.slack_ms - (service - need.cpu_ms);
-    if slack <= 0.0 {
-        return None;
-    }
-    let keeps = |pods: u32| {
-        let (count, load) =
-            if pooled { (pods.saturating_mul(each), offered) } else { (each, offered / f64::from(pods)) };
-        wait_quantile(count, load, service, 0.99) <= slack
-    };
-    let pods = smallest(by_use, keeps)?;
-    Some(Fit { pods, by_latency: pods > by_use })
+/// Bounds of use of a tier of pods.
+#[must_use]
+pub fn ceilings(ctx: &Context<'_>) -> Ceilings {
+    Ceilings { alone: ctx.catalogue.utilisation_ceiling.value, together: ctx.catalogue.peak_ceiling.value }
 }
 
-/// The use at which the autoscaler's fewest pods still keep the promise, in percent.
-fn target_percent(ctx: &Context<'_>, need: &WebNeed, cpu: Millicores, pods: u32, pooled: bool) -> u32 {
+/// Pods of a size as servers, with what a request may wait for one of them.
+fn crew(need: &WebNeed, cpu: Millicores, queue: Queue) -> Crew {
     let (each, speed) = servers(cpu);
-    let count = if pooled { pods.saturating_mul(each) } else { each };
-    let rule = utilisation_target(f64::from(count)).min(ctx.catalogue.utilisation_ceiling.value);
-    let mut percent = (rule * 100.0).floor().max(10.0) as u32;
-    let service = need.cpu_ms / speed;
-    let slack = need.slack_ms - (service - need.cpu_ms);
-    while percent > 10
-        && slack > 0.0
-        && wait_quantile(count, f64::from(count) * f64::from(percent) / 100.0, service, 0.99) > slack
-    {
-        percent -= 1;
+    Crew { each, work: need.work.at_speed(speed), rest: need.rest_ms / speed, promise: need.promise_ms, queue }
+}
+
+/// The fewest pods of a size that keep latency and use; none when the pod is too slow for the objective.
+fn fewest(ctx: &Context<'_>, need: &WebNeed, cpu: Millicores, busy: f64, queue: Queue) -> Option<Fit> {
+    let (each, speed) = servers(cpu);
+    // Without room for waiting the plan is refused anyway; it is still sized by use.
+    if need.slack_ms <= 0.0 {
+        return Some(Fit { pods: by_use(each, busy / speed, ceilings(ctx)), by_wait: false });
     }
-    percent
+    crew(need, cpu, queue).fewest(busy / speed, ceilings(ctx))
 }
 
 struct Choice {
@@ -154,12 +163,12 @@ struct Choice {
 /// The size of the pods: the smallest that leaves a handful of them, larger ones only for many.
 fn choose(ctx: &Context<'_>, service: &ValidService, need: &WebNeed, shape: Shape) -> Choice {
     let fit = |cpu: Millicores| {
-        let now = fewest(ctx, need, cpu, need.busy_now, shape.pooled)?;
-        let horizon = fewest(ctx, need, cpu, need.busy_horizon, shape.pooled)?;
+        let now = fewest(ctx, need, cpu, need.busy_now, shape.queue)?;
+        let horizon = fewest(ctx, need, cpu, need.busy_horizon, shape.queue)?;
         Some(Choice { cpu, now, horizon })
     };
     if let Some(cpu) = shape.single.filter(|_| !shape.replicated) {
-        let one = Fit { pods: 1, by_latency: false };
+        let one = Fit { pods: 1, by_wait: false };
         return Choice { cpu, now: one, horizon: one };
     }
     let usual = Millicores((ctx.catalogue.web_pod_cores.value * 1000.0) as u64);
@@ -173,13 +182,26 @@ fn choose(ctx: &Context<'_>, service: &ValidService, need: &WebNeed, shape: Shap
         });
     match position {
         Some(index) => choices.swap_remove(index),
-        // No size is fast enough: the objective is too close to the service's own time, and told so.
+        // No size is fast enough, which is told; it is still sized by use.
         None => choices.pop().unwrap_or_else(|| {
             let cpu = sizes(ctx, service).pop().unwrap_or(ctx.largest.cpu);
-            let one = Fit { pods: 1, by_latency: true };
-            Choice { cpu, now: one, horizon: one }
+            let (each, speed) = servers(cpu);
+            let of = |busy: f64| Fit { pods: by_use(each, busy / speed, ceilings(ctx)), by_wait: true };
+            Choice { cpu, now: of(need.busy_now), horizon: of(need.busy_horizon) }
         }),
     }
+}
+
+/// The autoscaler's fewest pods, and the use at which they and all more of them keep the promise, in percent.
+fn autoscaling(ctx: &Context<'_>, need: &WebNeed, shape: Shape, cpu: Millicores, bounds: Replicas) -> (u32, u32) {
+    let crew = crew(need, cpu, shape.queue);
+    let servers = shape.together(bounds.min).saturating_mul(crew.each);
+    let ceiling = ctx.catalogue.utilisation_ceiling.value;
+    let highest = (utilisation_target(f64::from(servers)).min(ceiling) * 100.0).floor().max(10.0) as u32;
+    if bounds.min >= bounds.max || crew.slack() <= 0.0 {
+        return (bounds.min, highest);
+    }
+    crew.target(bounds, highest, ceilings(ctx), shape.replicated.then_some(ctx.environment.zones))
 }
 
 fn spared(ctx: &Context<'_>, shape: Shape, pods: u32) -> u32 {
@@ -199,14 +221,12 @@ pub fn plan(
     let floor = if shape.replicated || (shape.single.is_none() && choice.horizon.pods > 1) { 2 } else { 1 };
     let by_rule = (f64::from(planned_now) * ctx.catalogue.autoscaler_floor.value - 1e-9).ceil() as u32;
     let pin = &service.pin;
-    let min = pin.min_replicas.unwrap_or_else(|| by_rule.max(floor));
-    let target = target_percent(ctx, need, choice.cpu, min, shape.pooled);
-    let by_target = (need.busy_horizon / (choice.cpu.cores() * f64::from(target) / 100.0)).ceil() as u32;
-    let needed = spared(ctx, shape, choice.horizon.pods).max(floor);
-    let single = shape.single.is_some() && !shape.replicated;
-    let wanted = if single { needed } else { needed.max(by_target) };
-    let max = pin.max_replicas.unwrap_or_else(|| wanted.max(min));
-    let replicas = Replicas { min: min.min(max), max };
+    let wanted = spared(ctx, shape, choice.horizon.pods).max(floor);
+    let bounds = Replicas { min: pin.min_replicas.unwrap_or_else(|| by_rule.max(floor)), max: wanted };
+    let max = pin.max_replicas.unwrap_or_else(|| wanted.max(bounds.min));
+    let bounds = Replicas { min: bounds.min.min(max), max };
+    let (fewest, target) = autoscaling(ctx, need, shape, choice.cpu, bounds);
+    let replicas = if pin.min_replicas.is_some() { bounds } else { Replicas { min: fewest, max } };
     let memory = pin.memory.unwrap_or_else(|| pod_memory(ctx, need, choice.cpu));
     let per_replica = Size { cpu: choice.cpu, memory, storage: Bytes(0) };
     let settings = WebSettings {
@@ -215,12 +235,12 @@ pub fn plan(
         surge: ((f64::from(max) * ctx.catalogue.surge_share.value).ceil() as u32).max(1),
         max_unavailable: (replicas.min / 10).max(1),
     };
-    let facts =
-        Facts { ctx, service, need, shape, choice: &choice, replicas, per_replica, planned_now, by_target, target };
+    let facts = Facts { ctx, service, need, shape, choice: &choice, replicas, per_replica, planned_now };
     check_pins(&facts, wanted, findings);
     check_high_end(&facts, findings);
+    check_speed(&facts, findings);
     let reasons = reasons(&facts, &settings);
-    let ceiling = ctx.catalogue.utilisation_ceiling.value;
+    let ceiling = ctx.catalogue.peak_ceiling.value;
     let requirement = Requirement {
         cpu_millicores: need.busy_horizon * 1000.0,
         staffed_cpu_millicores: need.busy_horizon * 1000.0 / ceiling,
@@ -248,8 +268,6 @@ struct Facts<'a> {
     replicas: Replicas,
     per_replica: Size,
     planned_now: u32,
-    by_target: u32,
-    target: u32,
 }
 
 impl Facts<'_> {
@@ -257,7 +275,7 @@ impl Facts<'_> {
         let horizon = self.choice.horizon;
         if self.shape.replicated && horizon.pods == 1 {
             Bottleneck::Availability
-        } else if horizon.by_latency {
+        } else if horizon.by_wait {
             Bottleneck::Latency
         } else {
             Bottleneck::Cpu
@@ -303,8 +321,10 @@ fn check_pins(facts: &Facts<'_>, wanted: u32, findings: &mut Vec<Finding>) {
 fn check_high_end(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let Some(high) = facts.ctx.app.profile.cpu_ms_per_request_high else { return };
     let factor = high / facts.need.cpu_ms;
-    let need = WebNeed { cpu_ms: high, busy_now: facts.need.busy_now * factor, ..*facts.need };
-    let fit = fewest(facts.ctx, &need, facts.per_replica.cpu, need.busy_now, facts.shape.pooled);
+    let work = Work::of_request(high, own_p99(facts.ctx).max(high));
+    let need =
+        WebNeed { cpu_ms: high, busy_now: facts.need.busy_now * factor, work, rest_ms: work.rest(), ..*facts.need };
+    let fit = fewest(facts.ctx, &need, facts.per_replica.cpu, need.busy_now, facts.shape.queue);
     let most = facts.replicas.max;
     if fit.is_none_or(|fit| fit.pods > most) {
         let needs = fit.map_or_else(
@@ -318,4 +338,30 @@ fn check_high_end(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
             format!("At {high} ms a request, the high end of cpuPerRequest, service {} needs {needs} and the plan stops at {most}: measure again, or plan with the high end as cpuPerRequest.", facts.service.name),
         ));
     }
+}
+
+/// A pod on which a request takes longer than the objective whatever their number: less than a core where no larger
+/// one may be taken, or queries that wait too long.
+fn check_speed(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let Facts { ctx, service, need, shape, per_replica, .. } = facts;
+    let (promised, waits) = (ctx.app.targets.latency_p99.value, database::waits_ms(ctx));
+    let crew = crew(need, per_replica.cpu, shape.queue);
+    if promised.0 as f64 <= own_p99(ctx) || crew.slack() > 0.0 {
+        return;
+    }
+    let queries =
+        if waits >= 1.0 { format!(", its queries wait {waits:.0} ms for the database at peak") } else { String::new() };
+    let told = format!(
+        "On {} of CPU a request of service {} takes {:.0} ms at p99 without any load{queries}, and {promised} are promised",
+        per_replica.cpu,
+        service.name,
+        crew.work.p99()
+    );
+    findings.push(if service.pin.cpu.is_some() {
+        let message = format!("{told}: raise pin.cpu to 1, or promise more.");
+        Finding::new(Severity::Warning, FindingKind::PinBelowRequirement, facts.pin_field("cpu"), message)
+    } else {
+        let message = format!("{told}: promise more, or offer larger nodes (environment.largestPod).");
+        Finding::new(Severity::Error, FindingKind::LatencyBelowServiceTime, "spec.targets.latency.p99", message)
+    });
 }

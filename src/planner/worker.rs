@@ -11,7 +11,10 @@ use super::plan::{
     Bottleneck, FindingKind, Reason, Replicas, Requirement, Severity, Size, Tier, TierPlan, TierSettings,
     WorkerSettings,
 };
-use super::queueing::{smallest, utilisation_target, wait_quantile};
+use super::queueing::utilisation_target;
+use super::response::Work;
+use super::staffing::{Crew, Fit, Queue, by_use};
+use super::web::ceilings;
 use crate::domain::quantity::MIB;
 use crate::domain::{Bytes, Millicores, ValidWorker};
 
@@ -50,23 +53,15 @@ fn time_on(need: &WorkerNeed, cpu: Millicores) -> f64 {
     need.time_ms / cpu.cores().min(1.0)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fit {
-    pods: u32,
-    by_delay: bool,
+/// Pods of a size as servers of one job each, with what a job may wait for one of them.
+fn crew(need: &WorkerNeed, cpu: Millicores) -> Crew {
+    let time = time_on(need, cpu);
+    Crew { each: 1, work: Work::of_job(time), rest: time, promise: need.delay_ms, queue: Queue::Common }
 }
 
-/// The fewest pods of a size for so many jobs a second; none where a job alone takes longer than the delay.
-fn fewest(ctx: &Context<'_>, need: &WorkerNeed, cpu: Millicores, rate: f64) -> Option<Fit> {
-    let time = time_on(need, cpu);
-    let offered = rate * time / 1000.0;
-    let by_use = ((offered / ctx.catalogue.utilisation_ceiling.value).ceil() as u32).max(1);
-    let slack = need.delay_ms - time;
-    if slack <= 0.0 {
-        return None;
-    }
-    let pods = smallest(by_use, |pods| wait_quantile(pods, offered, time, 0.99) <= slack)?;
-    Some(Fit { pods, by_delay: pods > by_use })
+/// Jobs under way at so many a second.
+fn offered(need: &WorkerNeed, cpu: Millicores, rate: f64) -> f64 {
+    rate * time_on(need, cpu) / 1000.0
 }
 
 struct Choice {
@@ -77,16 +72,14 @@ struct Choice {
 
 /// The smallest pod on which a job still takes less than half of the delay and that leaves a handful of pods.
 fn choose(ctx: &Context<'_>, worker: &ValidWorker, need: &WorkerNeed) -> Choice {
-    let by_use = |cpu: Millicores, rate: f64| {
-        let offered = rate * time_on(need, cpu) / 1000.0;
-        Fit { pods: ((offered / ctx.catalogue.utilisation_ceiling.value).ceil() as u32).max(1), by_delay: false }
-    };
-    let at = |cpu: Millicores| {
-        Some(Choice { cpu, now: fewest(ctx, need, cpu, need.now)?, horizon: fewest(ctx, need, cpu, need.horizon)? })
-    };
+    let bounds = ceilings(ctx);
+    let used = |cpu: Millicores, rate: f64| Fit { pods: by_use(1, offered(need, cpu, rate), bounds), by_wait: false };
+    // None where a job alone takes longer than the delay.
+    let fewest = |cpu: Millicores, rate: f64| crew(need, cpu).fewest(offered(need, cpu, rate), bounds);
+    let at = |cpu: Millicores| Some(Choice { cpu, now: fewest(cpu, need.now)?, horizon: fewest(cpu, need.horizon)? });
     // A pin that is too slow is told; it is still sized by use.
     let forced = |cpu: Millicores| {
-        at(cpu).unwrap_or_else(|| Choice { cpu, now: by_use(cpu, need.now), horizon: by_use(cpu, need.horizon) })
+        at(cpu).unwrap_or_else(|| Choice { cpu, now: used(cpu, need.now), horizon: used(cpu, need.horizon) })
     };
     if let Some(cpu) = worker.pin.cpu {
         return forced(cpu);
@@ -104,6 +97,17 @@ fn spared(ctx: &Context<'_>, pods: u32) -> u32 {
     if ctx.objective.replicated { with_spare(pods, ctx.environment.zones) } else { pods }
 }
 
+/// The autoscaler's fewest pods, and the use at which they and all more of them are in time, in percent.
+fn autoscaling(ctx: &Context<'_>, need: &WorkerNeed, cpu: Millicores, bounds: Replicas) -> (u32, u32) {
+    let rule = utilisation_target(f64::from(bounds.min)).min(ctx.catalogue.utilisation_ceiling.value);
+    let highest = (rule * 100.0).floor().max(10.0) as u32;
+    let crew = crew(need, cpu);
+    if bounds.min >= bounds.max || crew.slack() <= 0.0 {
+        return (bounds.min, highest);
+    }
+    crew.target(bounds, highest, ceilings(ctx), ctx.objective.replicated.then_some(ctx.environment.zones))
+}
+
 /// Pods and sizes of a worker.
 pub fn plan(ctx: &Context<'_>, worker: &ValidWorker, findings: &mut Vec<Finding>) -> TierPlan {
     let catalogue = ctx.catalogue;
@@ -114,16 +118,16 @@ pub fn plan(ctx: &Context<'_>, worker: &ValidWorker, findings: &mut Vec<Finding>
     let floor = if ctx.objective.replicated { 2 } else { 1 };
     let by_rule = f64::from(spared(ctx, choice.now.pods)) * catalogue.autoscaler_floor.value - 1e-9;
     let min = if worker.autoscaled { (by_rule.ceil() as u32).max(floor).min(max) } else { max };
+    let (min, target) = autoscaling(ctx, &need, choice.cpu, Replicas { min, max });
     let volumes = worker.container.volumes_in_memory;
     let memory = worker.pin.memory.unwrap_or_else(|| {
         let process = quarter_step(catalogue.worker_mib.value * MIB as f64 * catalogue.memory_margin.value, 16 * MIB);
         Bytes(process.saturating_add(volumes.0))
     });
     let finish = time_on(&need, choice.cpu) * FINISH_FACTOR / 1000.0;
-    let rule = utilisation_target(f64::from(min)).min(catalogue.utilisation_ceiling.value);
     let settings = WorkerSettings {
         autoscaled: worker.autoscaled && min < max,
-        target_cpu_percent: (rule * 100.0).floor().max(10.0) as u32,
+        target_cpu_percent: target,
         max_unavailable: (min / 10).max(1),
         surge: ((f64::from(max) * catalogue.surge_share.value).ceil() as u32).max(1),
         finish_seconds: (finish.ceil() as u32).clamp(30, 86_400),
@@ -136,12 +140,12 @@ pub fn plan(ctx: &Context<'_>, worker: &ValidWorker, findings: &mut Vec<Finding>
     let busy = need.horizon * need.time_ms;
     let requirement = Requirement {
         cpu_millicores: busy,
-        staffed_cpu_millicores: busy / catalogue.utilisation_ceiling.value,
+        staffed_cpu_millicores: busy / catalogue.peak_ceiling.value,
         memory_bytes: memory.0 as f64 * f64::from(max),
         storage_bytes: 0.0,
     };
     let reasons = facts.reasons(&settings, &requirement);
-    let bottleneck = if choice.horizon.by_delay {
+    let bottleneck = if choice.horizon.by_wait {
         Bottleneck::Latency
     } else if ctx.objective.replicated && choice.horizon.pods == 1 {
         Bottleneck::Availability
@@ -211,8 +215,8 @@ impl Facts<'_> {
             Reason::new(
                 "settings.targetCpuPercent",
                 settings.target_cpu_percent,
-                "floor(100 * min(1 - 0.712 / replicas.min^0.448, ceiling))",
-                "Netflix service-capacity-modeling, headroom_strategy.py, grade A; ceiling: GitLab, grade A",
+                "floor(100 * min(1 - 0.712 / replicas.min^0.448, ceiling)), lowered until what a loss leaves of any number of pods is in time at 1.1 times it",
+                "Netflix service-capacity-modeling, headroom_strategy.py, grade A; ceiling: GitLab, grade A; 1.1: Kubernetes' tolerance, grade A",
             )
             .with("ceiling", catalogue.utilisation_ceiling.value),
             Reason::new(
@@ -275,7 +279,11 @@ impl Facts<'_> {
                 "replicas.max",
                 replicas.max,
                 format!("{spare}, pods with which 99 of 100 jobs wait at most maxDelay less the job's own time"),
-                "Erlang C; at most 70 % are busy, so that a backlog drains",
+                "Erlang C; below the ceiling, so that a backlog drains",
+            )
+            .with(
+                "ceiling",
+                if choice.horizon.pods == 1 { catalogue.utilisation_ceiling } else { catalogue.peak_ceiling }.value,
             )
             .with("jobsPerSecond", figure(need.horizon))
             .with("timePerJob", worker.time_per_job.value)
@@ -284,8 +292,13 @@ impl Facts<'_> {
             .with("zones", ctx.environment.zones),
         };
         let min = if worker.autoscaled {
-            Reason::new("replicas.min", replicas.min, "ceil(2/3 * pods of now)", catalogue.autoscaler_floor.because())
-                .with("jobsPerSecondNow", figure(need.now))
+            Reason::new(
+                "replicas.min",
+                replicas.min,
+                "ceil(2/3 * pods of now), more where no target of an autoscaler would be in time",
+                catalogue.autoscaler_floor.because(),
+            )
+            .with("jobsPerSecondNow", figure(need.now))
         } else {
             Reason::new("replicas.min", replicas.min, "replicas.max", "nothing varies the pods without autoscaling")
         };
@@ -316,7 +329,7 @@ impl Facts<'_> {
                 "requirement.staffedCpuMillicores",
                 figure(requirement.staffed_cpu_millicores),
                 "busy / ceiling",
-                catalogue.utilisation_ceiling.because(),
+                catalogue.peak_ceiling.because(),
             ),
             Reason::new(
                 "requirement.memoryBytes",

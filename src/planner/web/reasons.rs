@@ -2,9 +2,10 @@
 //!
 //! Decides nothing: it tells what the packing above it decided.
 
+use super::super::database;
 use super::super::packing::{figure, size_text};
 use super::super::plan::{Reason, WebSettings};
-use super::{Facts, servers};
+use super::{Facts, crew, servers};
 
 pub(super) fn reasons(facts: &Facts<'_>, settings: &WebSettings) -> Vec<Reason> {
     let mut list = replica_reasons(facts);
@@ -15,10 +16,10 @@ pub(super) fn reasons(facts: &Facts<'_>, settings: &WebSettings) -> Vec<Reason> 
         Reason::new(
             "settings.targetCpuPercent",
             settings.target_cpu_percent,
-            "floor(100 * min(1 - 0.712 / servers^0.448, ceiling)), lowered until replicas.min keeps the latency",
-            "Netflix service-capacity-modeling, headroom_strategy.py, grade A; ceiling: GitLab, grade A",
+            "floor(100 * min(1 - 0.712 / servers^0.448, ceiling)), lowered until what a loss leaves of any number of pods keeps the latency at 1.1 times it",
+            "Netflix service-capacity-modeling, headroom_strategy.py, grade A; ceiling: GitLab, grade A; 1.1: Kubernetes' tolerance, grade A",
         )
-        .with("servers", if facts.shape.pooled { replicas.min } else { 1 } * servers(facts.per_replica.cpu).0)
+        .with("servers", facts.shape.together(replicas.min) * servers(facts.per_replica.cpu).0)
         .with("ceiling", catalogue.utilisation_ceiling.value),
     );
     list.push(Reason::new(
@@ -58,14 +59,14 @@ fn replica_reasons(facts: &Facts<'_>) -> Vec<Reason> {
         Reason::new(
             "replicas.max",
             replicas.max,
-            format!("{spare}, at least what the autoscaler's target asks for at the horizon's peak"),
-            "Erlang C, 99 % waiting time within the latency objective less the service time; spare: any one node or zone may be lost",
+            format!("{spare}; pods: 99 of 100 requests wait and are computed within the objective, and at most ceiling is busy"),
+            "Erlang C, Allen and Cunneen; spare: any one node or zone may be lost",
         )
         .with("pods", choice.horizon.pods)
         .with("busyCores", figure(need.busy_horizon))
-        .with("byTarget", if replicas.max == 1 { 1 } else { facts.by_target })
-        .with("targetCpuPercent", facts.target)
-        .with("waitAtMostMs", figure(need.slack_ms))
+        .with("ceiling", if choice.horizon.pods == 1 { ctx.catalogue.utilisation_ceiling } else { ctx.catalogue.peak_ceiling }.value)
+        .with("queriesWaitMs", figure(database::waits_ms(ctx)))
+        .with("waitAtMostMs", figure(crew(need, facts.per_replica.cpu, shape.queue).slack().max(0.0)))
         .with("zones", ctx.environment.zones)
     };
     let min = if pin.min_replicas.is_some() {
@@ -74,7 +75,7 @@ fn replica_reasons(facts: &Facts<'_>) -> Vec<Reason> {
         Reason::new(
             "replicas.min",
             replicas.min,
-            "max(floor, ceil(neededNow * 2/3))",
+            "max(floor, ceil(neededNow * 2/3)), more where no target of an autoscaler would keep the latency",
             ctx.catalogue.autoscaler_floor.because(),
         )
         .with("neededNow", facts.planned_now)
@@ -115,11 +116,11 @@ fn size_reasons(facts: &Facts<'_>) -> Vec<Reason> {
     .with("share", figure(service.request_share));
     let staffed = Reason::new(
         "requirement.staffedCpuMillicores",
-        figure(need.busy_horizon * 1000.0 / ctx.catalogue.utilisation_ceiling.value),
+        figure(need.busy_horizon * 1000.0 / ctx.catalogue.peak_ceiling.value),
         "busy / ceiling",
-        ctx.catalogue.utilisation_ceiling.because(),
+        ctx.catalogue.peak_ceiling.because(),
     )
-    .with("ceiling", ctx.catalogue.utilisation_ceiling.value);
+    .with("ceiling", ctx.catalogue.peak_ceiling.value);
     let at_work = Reason::new(
         "requirement.memoryBytes",
         need.at_work().0.saturating_mul(u64::from(facts.replicas.max)),
