@@ -15,7 +15,9 @@ use super::plan::{
 };
 use super::recorded::RecordedPlan;
 use super::web::{self, Shape, WebNeed};
-use super::{cache, changes, edge, engine_settings, external, findings, kept, lints, pool, proxy, worker};
+use super::{
+    cache, chain, changes, edge, engine_settings, external, findings, kept, lints, pool, proxy, traffic, worker,
+};
 use crate::api::{ChangeClass, ChangePolicy, LoadBalancing, ProposedChange, SessionStore};
 use crate::domain::quantity::GIB;
 use crate::domain::{Bytes, Environment, Millicores, ValidApp};
@@ -118,6 +120,8 @@ fn assemble(
     }
     tiers.extend(engines.tiers);
     waiting.extend(engines.waiting);
+    traffic::add(&ctx, &mut tiers, &mut findings);
+    let availability = chain::availability(&ctx, &tiers, &mut findings);
     let mut plan = Plan {
         app: app.name.to_string(),
         namespace: app.namespace.clone(),
@@ -129,6 +133,7 @@ fn assemble(
         monthly_cost: cost(catalogue, &tiers),
         tiers,
         external,
+        availability,
         findings,
         catalogue: catalogue.revision.clone(),
         images: match previous {

@@ -9,6 +9,7 @@ use super::packing::Context;
 use super::plan::{FindingKind, Severity, Size};
 use super::pool::{self, Caps, PoolPods, Wanted};
 use super::queueing::{square_root_staffing, staffing_quality};
+use super::replication::{Replication, replication};
 use super::{Finding, plan::Requirement};
 use crate::api::{Pooling, Trigger};
 use crate::domain::quantity::{GIB, MIB};
@@ -89,6 +90,25 @@ fn shares(ctx: &Context<'_>, need: &DatabaseNeed, members: u32) -> (f64, f64) {
     let primary = need.writes + need.reads * (1.0 - offload);
     let replaying = need.writes * ctx.catalogue.replay_share.value;
     (primary, replaying + need.reads * offload / f64::from(members - 2))
+}
+
+/// What the members write: the reads that stay on the primary are those that no replica takes.
+#[must_use]
+pub fn writing(ctx: &Context<'_>, members: u32) -> Replication {
+    let stay = if members < 3 { 1.0 } else { 1.0 - ctx.catalogue.offload_share.value };
+    replication(ctx, members, ctx.demands.soon.reads * stay)
+}
+
+/// Primaries that would bear the load, split by key; 1 where one does.
+#[must_use]
+pub fn primaries(ctx: &Context<'_>, need: &DatabaseNeed, members: u32) -> u32 {
+    let catalogue = ctx.catalogue;
+    let (primary, _) = shares(ctx, need, members);
+    let cores = staffed(ctx, primary) / room(ctx).cpu.cores().max(0.001);
+    let bytes = ctx.demands.horizon.bytes.max(ctx.demands.soon.bytes) * catalogue.bloat_factor.value;
+    let operations = writing(ctx, members).operations / catalogue.volume_operations_most.value;
+    let most = cores.max(bytes / catalogue.database_bytes_ceiling.value).max(operations);
+    (most.ceil() as u32).max(1)
 }
 
 /// Cores with which waiting stays short.
@@ -213,14 +233,17 @@ pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: 
         |kind, field: &str, message: String| findings.push(Finding::new(Severity::Error, kind, field, message));
     let largest = room(ctx);
     let (primary, replica) = shares(ctx, need, sizing.members);
+    let primaries = primaries(ctx, need, sizing.members);
+    let split = format!(" Split by key it would take {primaries} primaries, which this version does not offer.");
     if staffed(ctx, primary) * 1000.0 > largest.cpu.0 as f64 && sizing.members >= 3 {
         error(
             FindingKind::WritesAboveOnePrimary,
             "spec.targets",
             format!(
-                "All writes and the reads that must be fresh need {:.1} cores on one primary, and the largest pod has {}: lower the load, spec.profile.queriesPerRequest or the share of writes, or offer larger nodes (environment.largestPod).",
+                "All writes and the reads that must be fresh need {:.1} cores on one primary, and the largest pod has {}: lower the load, spec.profile.queriesPerRequest or the share of writes, or offer larger nodes (environment.largestPod).{}",
                 staffed(ctx, primary),
-                largest.cpu
+                largest.cpu,
+                split
             ),
         );
     } else if staffed(ctx, replica) * 1000.0 > largest.cpu.0 as f64 {
@@ -252,12 +275,13 @@ pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: 
             FindingKind::StorageAboveOnePrimary,
             "spec.profile.bytesWrittenPerUserPerDay",
             format!(
-                "Data and indexes reach {} at the horizon, and one database bears {}: write less a user and day, keep large objects outside the database, or shorten spec.targets.growth.horizonMonths.",
+                "Data and indexes reach {} at the horizon, and one database bears {}: write less a user and day, keep large objects outside the database, or shorten spec.targets.growth.horizonMonths.{split}",
                 super::packing::scaled(last),
                 super::packing::scaled(ceiling)
             ),
         );
     }
+    writing(ctx, sizing.members).check(ctx, findings);
 }
 
 /// Requirement of all members together.
@@ -267,10 +291,13 @@ pub fn requirement(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, conn
     let (primary, replica) = shares(ctx, need, sizing.members);
     // With one replica lost the others take its reads, so all together are busy with this much.
     let replicas = if sizing.members < 3 { 0.0 } else { replica * f64::from(sizing.members - 2) };
+    let writing = writing(ctx, sizing.members);
     Requirement {
         cpu_millicores: (primary + replicas) * 1000.0,
         staffed_cpu_millicores: staffed(ctx, busy(ctx, need, sizing.members)) * 1000.0 * members,
         memory_bytes: memory(ctx, need, connections) * members,
         storage_bytes: need.volume * members,
+        network_megabits_per_second: writing.megabits(),
+        volume_operations_per_second: writing.operations,
     }
 }

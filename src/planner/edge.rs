@@ -60,7 +60,7 @@ pub fn plan(ctx: &Context<'_>, web: &[&TierPlan]) -> TierPlan {
         cpu_millicores: need.busy * 1000.0,
         staffed_cpu_millicores: staffed * 1000.0,
         memory_bytes: base * f64::from(count) + connection_bytes * need.connections,
-        storage_bytes: 0.0,
+        ..Requirement::default()
     };
     let per_replica = Size { cpu, memory, storage: Bytes(0) };
     let reasons = reasons(ctx, &need, bearing, count, per_replica, &settings);

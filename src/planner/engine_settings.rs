@@ -54,6 +54,7 @@ pub fn plan(
     };
     let facts = Facts { ctx, need, sizing, pods, caps, open, settings: &settings, requirement };
     let mut reasons = facts.size_reasons();
+    reasons.extend(database::writing(ctx, sizing.members).reasons(ctx));
     reasons.extend(facts.setting_reasons());
     let packing = Packing {
         replicas: Replicas { min: sizing.members, max: sizing.members },
@@ -152,6 +153,10 @@ impl Facts<'_> {
             (Bottleneck::Cpu, self.staffed() * 1000.0 / member.cpu.0 as f64),
             (Bottleneck::Memory, memory / member.memory.0 as f64),
             (Bottleneck::Storage, self.need.volume / member.storage.0 as f64),
+            (
+                Bottleneck::VolumeOperations,
+                self.requirement.volume_operations_per_second / self.ctx.catalogue.volume_operations_usual.value,
+            ),
         ];
         parts.into_iter().fold(parts[0], |most, part| if part.1 > most.1 { part } else { most }).0
     }

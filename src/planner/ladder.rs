@@ -47,12 +47,12 @@ pub fn ladder(ctx: &Context<'_>, climb: &Climb<'_>) -> Vec<LadderRung> {
         .map(|rung| match rung {
             Rung::LoadBalancer => load_balancer(ctx, climb),
             Rung::DatabaseReplicas => replicas(ctx, climb),
-            Rung::Shards => off(rung, "One primary takes all writes; this version does not shard."),
             Rung::Cache => cached(ctx, climb),
             Rung::CachingProxy => proxied(ctx, climb),
             Rung::SharedSessions => shared(ctx, climb),
             Rung::Queue => queued(ctx, climb),
             Rung::Regions => off(rung, "This version serves from one region."),
+            Rung::Shards => sharded(ctx, climb),
         })
         .collect()
 }
@@ -255,6 +255,16 @@ fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
         "It is declared, and no request reads from it by spec.profile".to_owned()
     };
     on(rung, trigger, format!("{what}{}.", members(ctx, tier, trigger)))
+}
+
+/// Shards are not offered; whether they would be needed is said all the same.
+fn sharded(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+    let rung = Rung::Shards;
+    let Some((need, members)) = climb.database else { return off(rung, "No database is declared.") };
+    match database::primaries(ctx, &need, members.count) {
+        1 => off(rung, "One primary bears all writes."),
+        more => off(rung, format!("It would take {more} primaries, and this version does not shard.")),
+    }
 }
 
 fn proxied(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {

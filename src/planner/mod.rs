@@ -9,6 +9,7 @@ pub mod availability;
 pub mod cache;
 pub mod caching;
 mod calm;
+mod chain;
 pub mod changes;
 pub mod database;
 pub mod demand;
@@ -30,9 +31,11 @@ pub mod queue;
 pub mod queueing;
 pub mod recorded;
 pub mod redis;
+pub mod replication;
 mod router;
 pub mod sessions;
 mod settings;
+mod traffic;
 pub mod web;
 mod why;
 pub mod worker;
@@ -42,8 +45,9 @@ pub use kept::effective;
 pub use model::{Catalogue, Constant};
 
 pub use plan::{
-    Bottleneck, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding, FindingKind,
-    LadderRung, MonthlyCost, Plan, PoolSettings, Proposal, ProxySettings, QueueSettings, Reason, RedisSettings,
-    Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan, TierSettings, WebSettings, WorkerSettings,
+    AvailabilityPart, Bottleneck, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding,
+    FindingKind, LadderRung, MonthlyCost, Plan, PlannedAvailability, PoolSettings, Proposal, ProxySettings,
+    QueueSettings, Reason, RedisSettings, Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan,
+    TierSettings, WebSettings, WorkerSettings,
 };
 pub use recorded::{RecordedPlan, RecordedTier};

@@ -78,6 +78,8 @@ pub fn tier_plan(
             staffed_cpu_millicores: round(requirement.staffed_cpu_millicores),
             memory_bytes: requirement.memory_bytes.round(),
             storage_bytes: requirement.storage_bytes.round(),
+            network_megabits_per_second: round(requirement.network_megabits_per_second),
+            volume_operations_per_second: round(requirement.volume_operations_per_second),
         },
         bottleneck: packing.bottleneck,
         headroom_percent: headroom(requirement.cpu_millicores, total.cpu),

@@ -37,6 +37,8 @@ pub struct Plan {
     /// What somebody else runs: no pods of ours, and what the application will ask of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub external: Vec<ExternalPlan>,
+    /// What the tiers together give of the promised availability.
+    pub availability: PlannedAvailability,
     /// What the owner should know; a plan with an `Error` is never written.
     pub findings: Vec<Finding>,
     /// Rough cost of a month.
@@ -64,6 +66,8 @@ pub struct DemandFigures {
     pub jobs_per_second: f64,
     pub egress_megabits_per_second: f64,
     pub database_bytes: u64,
+    /// Dynamic requests under way at peak, by Little's law.
+    pub concurrent_requests: f64,
 }
 
 /// The rungs of the ladder.
@@ -237,6 +241,10 @@ pub struct Requirement {
     pub staffed_cpu_millicores: f64,
     pub memory_bytes: f64,
     pub storage_bytes: f64,
+    /// What the busiest pod sends with the spare lost; 0 where it is no question.
+    pub network_megabits_per_second: f64,
+    /// What the volume of the busiest member does; 0 where it is no question.
+    pub volume_operations_per_second: f64,
 }
 
 /// The resource that binds first.
@@ -249,6 +257,8 @@ pub enum Bottleneck {
     Latency,
     Availability,
     Connections,
+    Network,
+    VolumeOperations,
 }
 
 /// Members of a database by role; one primary always, members change roles.
@@ -270,6 +280,36 @@ pub struct Proposal {
     pub hash: String,
     /// The changes.
     pub changes: Vec<ProposedChange>,
+}
+
+/// Availability as it is planned: tiers in a row, each by its members, never above what the zones give.
+#[derive(Serialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedAvailability {
+    /// The objective.
+    pub promised_percent: f64,
+    /// What the tiers of the request's way give together.
+    pub planned_percent: f64,
+    /// What the zones give at most.
+    pub zones_percent: f64,
+    /// The tiers of which a request needs every one.
+    pub parts: Vec<AvailabilityPart>,
+}
+
+/// One tier of the chain.
+#[derive(Serialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AvailabilityPart {
+    /// The tier.
+    pub tier: Tier,
+    /// Its name.
+    pub name: String,
+    /// Members that must be up.
+    pub needed: u32,
+    /// Members that there are at peak.
+    pub members: u32,
+    /// The probability of that.
+    pub percent: f64,
 }
 
 /// Rough cost of a month.
@@ -304,6 +344,16 @@ impl Size {
             memory: Bytes(self.memory.0.saturating_mul(count)),
             storage: Bytes(self.storage.0.saturating_mul(count)),
         }
+    }
+}
+
+impl TierPlan {
+    /// Pods that bear the peak alone: those beyond them are the spare.
+    #[must_use]
+    pub fn needed_pods(&self) -> u32 {
+        let one = (self.per_replica.cpu.0 as f64).max(1.0);
+        let needed = (self.requirement.staffed_cpu_millicores / one - 1e-9).ceil();
+        (needed as u32).clamp(1, self.replicas.max.max(1))
     }
 }
 

@@ -118,7 +118,7 @@ pub fn plan(ctx: &Context<'_>, need: &PoolNeed, pods: PoolPods, caps: Caps, want
         cpu_millicores: busy,
         staffed_cpu_millicores: busy / ctx.catalogue.utilisation_ceiling.value,
         memory_bytes: per_replica.memory.0 as f64 * f64::from(pods.bearing),
-        storage_bytes: 0.0,
+        ..Requirement::default()
     };
     let bottleneck = if pods.bearing > 1 || settings.pgbouncer.cpu > STEPS[0] {
         Bottleneck::Cpu

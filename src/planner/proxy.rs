@@ -133,7 +133,7 @@ pub fn plan(ctx: &Context<'_>, proxy: &ValidProxy, findings: &mut Vec<Finding>) 
         staffed_cpu_millicores: staffed * 1000.0,
         memory_bytes: need.objects * need.each / catalogue.proxy_fill.value
             + beside(ctx, &need, pods.bearing).0 * f64::from(pods.bearing),
-        storage_bytes: 0.0,
+        ..Requirement::default()
     };
     let least = pods.bearing == 1 && per_replica.cpu <= Millicores(100) && per_replica.memory.0 <= SMALLEST_MEMORY;
     let bottleneck = if least && pods.count > 1 {

@@ -104,6 +104,7 @@ pub fn plan(ctx: &Context<'_>, queue: &ValidQueue, sizing: Sizing, users: &[&Tie
         staffed_cpu_millicores: needs.cpu * count,
         memory_bytes: needs.memory * count,
         storage_bytes: needs.storage * count,
+        ..Requirement::default()
     };
     let member = sizing.member;
     let least = member.cpu <= SMALLEST_CPU && member.memory.0 <= SMALLEST_MEMORY * 2;

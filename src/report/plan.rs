@@ -25,6 +25,8 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     text.push_str(&ladder(plan));
     section(&mut text, "Tiers");
     text.push_str(&tiers(plan));
+    section(&mut text, "Availability");
+    text.push_str(&availability(plan));
     section(&mut text, "Why");
     for tier in &plan.tiers {
         text.push_str(&why(&tier.tier.to_string(), &tier.name, &tier.reasons));
@@ -84,6 +86,7 @@ fn demand(plan: &Plan) -> String {
     if now.jobs_per_second > 0.0 {
         row("jobs/s, peak", &|d| figure(d.jobs_per_second));
     }
+    row("dynamic requests under way, peak", &|d| figure(d.concurrent_requests));
     row("to the users, Mbit/s, peak", &|d| figure(d.egress_megabits_per_second));
     columns(&rows, &[1, 2], 2)
 }
@@ -140,6 +143,24 @@ fn tiers(plan: &Plan) -> String {
         size_text(Bytes(storage))
     );
     let _ = writeln!(text, "{}", styled(DIM, &total));
+    text
+}
+
+/// What is promised and what is planned, with the parts in a row.
+fn availability(plan: &Plan) -> String {
+    let found = &plan.availability;
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "  {} % promised, {} % planned, at most {} % by zones",
+        found.promised_percent, found.planned_percent, found.zones_percent
+    );
+    let parts: Vec<String> = found
+        .parts
+        .iter()
+        .map(|part| format!("{} {} of {}: {} %", part.name, part.needed, part.members, part.percent))
+        .collect();
+    let _ = writeln!(text, "{}", styled(DIM, &format!("  {}", wrapped(&parts.join(", "), 2))));
     text
 }
 
