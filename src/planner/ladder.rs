@@ -297,9 +297,11 @@ fn proxied(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     };
     let what = if demand.peak > demand.origin {
         format!(
-            "It answers {} of {} requests a second, and takes {} busy cores off the services",
+            "It answers {} of {} requests a second, taken to be for {} pages and {} files, and takes {} busy cores off the services",
             figure(demand.peak - demand.origin),
             figure(demand.peak),
+            ctx.catalogue.proxy_pages.value,
+            ctx.catalogue.proxy_files.value,
             figure(cores)
         )
     } else {

@@ -111,7 +111,7 @@ fn ladder(plan: &Plan) -> String {
 }
 
 fn tiers(plan: &Plan) -> String {
-    let head = ["tier", "name", "engine", "pods", "cpu", "memory", "storage", "bottleneck", "headroom"];
+    let head = ["tier", "name", "engine", "pods", "cpu", "memory", "storage", "bottleneck", "idle cpu"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for tier in &plan.tiers {
         let size = tier.per_replica;
@@ -128,7 +128,7 @@ fn tiers(plan: &Plan) -> String {
         ]);
     }
     for external in &plan.external {
-        let nothing = ["0", "-", "-", "-", "-", "-"].map(str::to_owned);
+        let nothing = ["-"; 6].map(str::to_owned);
         let named = [external.tier.to_string(), external.name.clone(), "External".to_owned()];
         rows.push(named.into_iter().chain(nothing).collect());
     }
