@@ -175,7 +175,6 @@ fn image_list(plan: &Plan) -> Vec<&str> {
     plan.images.named().into_iter().filter(|(name, _)| runs(name)).map(|(_, image)| image.as_str()).collect()
 }
 
-/// Prices at the fewest and at the most pods.
 /// What the cache, ours or somebody else's, keeps away from the database.
 fn cached(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> Option<cache::Fit> {
     match (&app.cache, &app.externals.cache) {
@@ -184,7 +183,8 @@ fn cached(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> Option<cache:
     }
 }
 
-fn cost(catalogue: &Catalogue, tiers: &[TierPlan]) -> MonthlyCost {
+/// Prices at the fewest and at the most pods.
+pub(super) fn cost(catalogue: &Catalogue, tiers: &[TierPlan]) -> MonthlyCost {
     let price = |size: Size, pods: u32| {
         let gib = |bytes: Bytes| bytes.0 as f64 / GIB as f64;
         f64::from(pods)
