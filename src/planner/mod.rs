@@ -13,6 +13,7 @@ pub mod changes;
 pub mod climb;
 pub mod database;
 pub mod demand;
+pub mod diff;
 pub mod edge;
 mod engine_settings;
 mod engines;
@@ -27,6 +28,7 @@ pub mod model;
 pub mod packing;
 pub mod plan;
 pub mod pool;
+mod prices;
 pub mod proxy;
 pub mod queue;
 pub mod queueing;
@@ -35,6 +37,7 @@ pub mod redis;
 mod router;
 pub mod sessions;
 mod settings;
+pub mod uses;
 pub mod web;
 mod why;
 pub mod worker;
@@ -44,7 +47,7 @@ pub use kept::effective;
 pub use model::{Catalogue, Constant};
 
 pub use plan::{
-    Bottleneck, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding, FindingKind,
+    Bottleneck, CostSpan, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding, FindingKind,
     LadderRung, MonthlyCost, Plan, PoolSettings, Proposal, ProxySettings, QueueSettings, Reason, RedisSettings,
     Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan, TierSettings, WebSettings, WorkerSettings,
 };
