@@ -2,11 +2,15 @@
 //!
 //! Knows targets and profile only; no tier, size or limit.
 
+mod reasons;
+
 use super::cache::Fit;
 use super::model::Catalogue;
 use super::plan::DemandFigures;
 use super::proxy;
 use crate::domain::{ValidApp, ValidLoad, ValidWorker, defaults};
+
+pub use reasons::reasons;
 
 /// Days of a mean month.
 pub const DAYS_PER_MONTH: f64 = 365.0 / 12.0;

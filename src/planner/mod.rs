@@ -11,12 +11,15 @@ pub mod caching;
 mod calm;
 mod chain;
 pub mod changes;
+pub mod climb;
 pub mod database;
 pub mod demand;
+pub mod diff;
 pub mod edge;
 mod engine_settings;
 mod engines;
 mod external;
+pub mod falls;
 mod findings;
 pub mod formulary;
 mod kept;
@@ -26,6 +29,7 @@ pub mod model;
 pub mod packing;
 pub mod plan;
 pub mod pool;
+mod prices;
 pub mod proxy;
 pub mod queue;
 pub mod queueing;
@@ -36,6 +40,7 @@ mod router;
 pub mod sessions;
 mod settings;
 mod traffic;
+pub mod uses;
 pub mod web;
 mod why;
 pub mod worker;
@@ -45,8 +50,8 @@ pub use kept::effective;
 pub use model::{Catalogue, Constant};
 
 pub use plan::{
-    AvailabilityPart, Bottleneck, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding,
-    FindingKind, LadderRung, MonthlyCost, Plan, PlannedAvailability, PoolSettings, Proposal, ProxySettings,
+    AvailabilityPart, Bottleneck, CostSpan, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan,
+    Finding, FindingKind, LadderRung, MonthlyCost, Plan, PlannedAvailability, PoolSettings, Proposal, ProxySettings,
     QueueSettings, Reason, RedisSettings, Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan,
     TierSettings, WebSettings, WorkerSettings,
 };

@@ -12,6 +12,8 @@ use crate::domain::{Grade, Millicores};
 pub struct Constant {
     /// What it is called in reasons.
     pub name: &'static str,
+    /// What it is, in one sentence.
+    pub meaning: &'static str,
     /// The number.
     pub value: f64,
     /// Its unit.
@@ -31,7 +33,7 @@ impl Constant {
 }
 
 macro_rules! catalogue {
-    ($($(#[$doc:meta])* $field:ident = $value:expr, $unit:literal, $grade:ident, $source:literal;)*) => {
+    ($(#[doc = $doc:literal] $field:ident = $value:expr, $unit:literal, $grade:ident, $source:literal;)*) => {
         /// Unit costs, limits and prices of one revision.
         #[derive(Serialize, Clone, Debug, PartialEq)]
         pub struct Catalogue {
@@ -39,7 +41,7 @@ macro_rules! catalogue {
             pub revision: String,
             /// Currency of the prices.
             pub currency: &'static str,
-            $($(#[$doc])* pub $field: Constant,)*
+            $(#[doc = $doc] pub $field: Constant,)*
         }
 
         impl Catalogue {
@@ -50,7 +52,12 @@ macro_rules! catalogue {
                     revision: REVISION.to_owned(),
                     currency: "USD",
                     $($field: Constant {
-                        name: stringify!($field), value: $value, unit: $unit, grade: Grade::$grade, source: $source,
+                        name: stringify!($field),
+                        meaning: $doc,
+                        value: $value,
+                        unit: $unit,
+                        grade: Grade::$grade,
+                        source: $source,
                     },)*
                 }
             }
@@ -59,6 +66,17 @@ macro_rules! catalogue {
             #[must_use]
             pub fn constants(&self) -> Vec<Constant> {
                 vec![$(self.$field,)*]
+            }
+
+            /// The catalogue with another value of one constant; `None` where there is none of that name.
+            #[must_use]
+            pub fn with_value(&self, name: &str, value: f64) -> Option<Self> {
+                let mut changed = self.clone();
+                match name {
+                    $(stringify!($field) => changed.$field.value = value,)*
+                    _ => return None,
+                }
+                Some(changed)
             }
         }
     };

@@ -30,6 +30,8 @@ pub struct Plan {
     pub demand: DemandFigures,
     /// Demand at the horizon.
     pub demand_at_horizon: DemandFigures,
+    /// Why the demand is what it is, in the order of the derivation.
+    pub demand_reasons: Vec<Reason>,
     /// The rungs, in order.
     pub ladder: Vec<LadderRung>,
     /// The tiers, in the order in which a request passes them.
@@ -153,6 +155,12 @@ impl Tier {
         }
     }
 
+    /// Whether more pods bear more load; members of the other tiers all do the same work.
+    #[must_use]
+    pub const fn spreads(self) -> bool {
+        matches!(self, Self::Edge | Self::Proxy | Self::Web | Self::Worker | Self::Pool)
+    }
+
     /// Whether the tier holds data that is nowhere else.
     #[must_use]
     pub const fn is_stateful(self) -> bool {
@@ -185,6 +193,8 @@ pub struct TierPlan {
     /// Roles of the members, of a database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Roles>,
+    /// Rough cost of a month.
+    pub monthly_cost: CostSpan,
     /// What the builders need of this tier.
     pub settings: TierSettings,
     /// Why each number is what it is.
@@ -321,6 +331,18 @@ pub struct MonthlyCost {
     /// At `replicas.min`.
     pub low: f64,
     /// At `replicas.max`.
+    pub high: f64,
+    /// Why each number is what it is.
+    pub reasons: Vec<Reason>,
+}
+
+/// Rough cost of a month of a part: at the fewest pods, and at the most.
+#[derive(Serialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct CostSpan {
+    pub currency: String,
+    pub low: f64,
     pub high: f64,
 }
 

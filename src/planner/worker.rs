@@ -6,7 +6,7 @@
 use super::Finding;
 use super::availability::with_spare;
 use super::model::quarter_step;
-use super::packing::{Context, Packing, figure, size_text, tier_plan};
+use super::packing::{Context, Packing, figure, scaled, size_text, tier_plan};
 use super::plan::{
     Bottleneck, FindingKind, Reason, Replicas, Requirement, Severity, Size, Tier, TierPlan, TierSettings,
     WorkerSettings,
@@ -330,19 +330,22 @@ impl Facts<'_> {
                 worker.time_per_job.source(),
             )
             .with("jobsPerSecond", figure(need.horizon))
+            .with("timePerJob", worker.time_per_job.value)
             .with("jobsPerRequest", figure(worker.jobs_per_request.value)),
             Reason::new(
                 "requirement.staffedCpuMillicores",
                 figure(requirement.staffed_cpu_millicores),
                 "busy / ceiling",
                 catalogue.utilisation_ceiling.because(),
-            ),
+            )
+            .with("ceiling", catalogue.utilisation_ceiling.value),
             Reason::new(
                 "requirement.memoryBytes",
                 figure(requirement.memory_bytes),
-                "memory of a pod * replicas.max",
+                "memory * replicas.max",
                 catalogue.worker_mib.because(),
-            ),
+            )
+            .with("memory", scaled(requirement.memory_bytes / f64::from(replicas.max))),
         ]
     }
 }

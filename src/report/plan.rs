@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
+use super::formula::{substituted, value};
 use super::text::{BAD, DIM, GOOD, HEAD, WARN, columns, styled, wrapped};
+use super::why::summary;
 use crate::api::ProposedChange;
 use crate::domain::{Bytes, Millicores};
 use crate::planner::ladder::OFFERED;
@@ -18,6 +20,7 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     let mut text = String::new();
     let title = format!("{} in {}: plan {}", plan.app, plan.namespace, plan.hash);
     let _ = writeln!(text, "{}{}", styled(HEAD, &title), styled(DIM, &format!("  (catalogue {})", plan.catalogue)));
+    let _ = writeln!(text, "{}", wrapped(&summary(plan), 0));
     let from = plan.as_of.as_ref().map(|day| format!(", now is {day}")).unwrap_or_default();
     section(&mut text, &format!("Demand{from}"));
     text.push_str(&demand(plan));
@@ -34,6 +37,7 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     for external in &plan.external {
         text.push_str(&why(&external.tier.to_string(), &external.name, &external.reasons));
     }
+    let _ = writeln!(text, "{}", styled(DIM, "  the whole derivation of a tier: scaledapp plan --why TIER"));
     if !changes.is_empty() {
         section(&mut text, "Changes against the previous plan");
         let rows: Vec<Vec<String>> =
@@ -169,30 +173,40 @@ fn pods(tier: &TierPlan) -> String {
     if min == max { max.to_string() } else { format!("{min}..{max}") }
 }
 
+/// The reasons that matter most: what is planned, by which formula, with which numbers, on which evidence.
 fn why(tier: &str, name: &str, reasons: &[Reason]) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "  {} {name}", styled(HEAD, tier));
     for reason in reasons.iter().filter(|reason| reason.quantity != "replicas.min").take(REASONS) {
-        let inputs: Vec<String> = reason.inputs.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        let line = format!("{} = {} = {}", reason.quantity, value(reason), reason.formula);
+        let put_in = substituted(reason);
+        let line = format!("{} = {} = {}", quantity(&reason.quantity), value(reason), reason.formula);
         let _ = writeln!(text, "    {}", wrapped(&line, 6));
-        if !inputs.is_empty() {
-            let _ = writeln!(text, "      {}", wrapped(&format!("with {}", inputs.join(", ")), 6));
+        let beside: Vec<String> = put_in.beside.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let with = if beside.is_empty() { String::new() } else { format!("with {}", beside.join(", ")) };
+        let numbers: Vec<String> = put_in.arithmetic.map(|text| format!("= {text}")).into_iter().collect();
+        let shown = numbers.into_iter().chain((!with.is_empty()).then_some(with)).collect::<Vec<_>>().join("; ");
+        if !shown.is_empty() {
+            let _ = writeln!(text, "      {}", wrapped(&shown, 6));
         }
         let _ = writeln!(text, "      {}", styled(DIM, &wrapped(&reason.source, 6)));
     }
     text
 }
 
-/// A reason's value in the unit that people use.
-fn value(reason: &Reason) -> String {
-    let Ok(number) = reason.value.parse::<u64>() else { return reason.value.clone() };
-    if reason.quantity.ends_with("Bytes") {
-        size_text(Bytes(number))
-    } else if reason.quantity.ends_with("illicores") {
-        Millicores(number).to_string()
-    } else {
-        reason.value.clone()
+/// What people call a number of a tier; its name in the json where they have no other.
+fn quantity(name: &str) -> &str {
+    match name {
+        "replicas.max" => "pods",
+        "perReplica.cpuMillicores" => "CPU of a pod",
+        "perReplica.memoryBytes" => "memory of a pod",
+        "perReplica.storageBytes" => "volume of a pod",
+        "settings.postgres.cpuMillicores" => "CPU of PostgreSQL",
+        "settings.postgres.memoryBytes" => "memory of PostgreSQL",
+        "settings.redis.cpuMillicores" => "CPU of Redis",
+        "settings.redis.memoryBytes" => "memory of Redis",
+        "settings.writeConnections" => "server connections of a pod for writes",
+        "settings.readConnections" => "server connections of a pod for reads",
+        name => name,
     }
 }
 
