@@ -10,12 +10,13 @@ use super::CliError;
 use super::input::{self, Document};
 use crate::api::ScaledApp;
 use crate::domain::{Environment, Problem, ValidApp, validate};
-use crate::planner::{Catalogue, Finding, FindingKind, Plan, RecordedPlan, Severity, changes, effective, plan};
-use crate::report::{findings, plan_table};
+use crate::planner::{Catalogue, Finding, FindingKind, Plan, RecordedPlan, Severity, changes, climb, effective, plan};
+use crate::report::html::{Subject, steps_of};
+use crate::report::{findings, html_report, plan_table};
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  scaledapp plan -f app.yaml                              what it needs now\n  scaledapp plan -f app.yaml --users 2000000              and with two million users a day\n  scaledapp plan -f app.yaml -o json | jq .tiers[].replicas\n  scaledapp plan -f app.yaml -o recorded > before.json    keep it, change the spec, then:\n  scaledapp plan -f app.yaml --previous before.json       what changes, and what would wait for an approval\n\nExit codes: 0 planned, 1 the spec cannot be met, 2 bad usage."
+    after_help = "Examples:\n  scaledapp plan -f app.yaml                              what it needs now\n  scaledapp plan -f app.yaml --users 2000000              and with two million users a day\n  scaledapp plan -f app.yaml -o json | jq .tiers[].replicas\n  scaledapp plan -f app.yaml -o html > report.html        the same as a page, with the drawing and the climb as charts\n  scaledapp plan -f app.yaml -o recorded > before.json    keep it, change the spec, then:\n  scaledapp plan -f app.yaml --previous before.json       what changes, and what would wait for an approval\n\nExit codes: 0 planned, 1 the spec cannot be met, 2 bad usage."
 )]
 pub(super) struct PlanArgs {
     /// File with one or more ScaledApps; - is the standard input
@@ -46,6 +47,8 @@ enum Form {
     Json,
     /// What a later plan must know of this one, for --previous
     Recorded,
+    /// One page for a browser: the drawing, the climb as charts, every reason
+    Html,
 }
 
 struct Outcome {
@@ -82,6 +85,10 @@ pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
         Form::Json => {
             anstream::eprintln!("{note}");
             print(outcomes.iter().map(json_of))?;
+        }
+        Form::Html => {
+            anstream::eprintln!("{note}");
+            page(&note, &outcomes, &environment, previous.as_ref())?;
         }
         Form::Recorded => {
             anstream::eprintln!("{note}");
@@ -151,6 +158,35 @@ fn tables(note: &str, outcomes: &[Outcome], previous: Option<&RecordedPlan>) -> 
         }
     }
     Ok(())
+}
+
+fn page(
+    note: &str,
+    outcomes: &[Outcome],
+    environment: &Environment,
+    previous: Option<&RecordedPlan>,
+) -> Result<(), CliError> {
+    let planned = |outcome: &Outcome| {
+        let (app, plan) = &**outcome.plan.as_ref()?;
+        let subject = climb::Subject { name: &outcome.name, namespace: &outcome.namespace, spec: &app.spec };
+        let climb = climb::climb(subject, &Catalogue::builtin(), environment, previous, &steps_of(app));
+        Some((climb, changes::classify(previous, plan)))
+    };
+    let beside: Vec<_> = outcomes.iter().map(planned).collect();
+    let subjects: Vec<Subject<'_>> = outcomes
+        .iter()
+        .zip(&beside)
+        .map(|(outcome, beside)| Subject {
+            name: &outcome.name,
+            namespace: &outcome.namespace,
+            planned: outcome.plan.as_deref().map(|(app, plan)| (app, plan)),
+            findings: &outcome.findings,
+            changes: beside.as_ref().map_or(&[], |(_, changes)| changes),
+            climb: beside.as_ref().map(|(climb, _)| climb),
+        })
+        .collect();
+    let text = html_report(note, &subjects).map_err(|error| CliError::Operator(error.to_string()))?;
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 fn json_of(outcome: &Outcome) -> Value {

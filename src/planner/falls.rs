@@ -114,13 +114,7 @@ const fn relieved_by(tier: Tier) -> &'static [Rung] {
     }
 }
 
-fn cause(
-    before: &Plan,
-    plan: &Plan,
-    was: &TierPlan,
-    tier: &TierPlan,
-    quantity: &Quantity,
-) -> (Option<Rung>, String) {
+fn cause(before: &Plan, plan: &Plan, was: &TierPlan, tier: &TierPlan, quantity: &Quantity) -> (Option<Rung>, String) {
     let entered = relieved_by(tier.tier).iter().find_map(|rung| entered(before, plan, *rung));
     if let Some(rung) = entered {
         return (Some(rung.rung), rung.because.clone());
