@@ -12,14 +12,15 @@ use super::live::{self, LiveArgs, Start};
 use super::users::{self, Users};
 use super::{CliError, yaml};
 use crate::domain::{Environment, Problem, ValidApp, validate};
-use crate::planner::climb::with_users;
+use crate::planner::climb::{Subject as Climber, climb as climb_of, with_users};
 use crate::planner::{Catalogue, Finding, FindingKind, Plan, RecordedPlan, Severity, changes, effective, plan};
+use crate::report::html::{Subject, steps_of};
 use crate::report::why::{askable, tiers as why_tiers, why};
-use crate::report::{findings, plan_table};
+use crate::report::{findings, html_report, plan_table};
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  scaledapp plan -f app.yaml                              what it needs now\n  scaledapp plan -f app.yaml --users 2M                   and with two million users a day\n  scaledapp plan -f app.yaml --users 1k,10k,100k,1M,10M   the climb: each step, and where rungs are entered\n  scaledapp plan -f app.yaml --why database               one tier's derivation, with the numbers put in\n  scaledapp plan -f app.yaml --why demand                 where the load comes from; --why cost: the price\n  scaledapp plan -f app.yaml -o json | jq .tiers[].replicas\n  scaledapp plan -f app.yaml --live                       what changes of what runs in the cluster\n  scaledapp plan -f app.yaml -o recorded > before.json    keep it, change the spec, then:\n  scaledapp plan -f app.yaml --previous before.json       what changes, and what would wait for an approval\n\nExit codes: 0 planned, 1 the spec cannot be met, of a climb: at none of its steps, 2 bad usage,\n4 the cluster could not be asked (--live)."
+    after_help = "Examples:\n  scaledapp plan -f app.yaml                              what it needs now\n  scaledapp plan -f app.yaml --users 2M                   and with two million users a day\n  scaledapp plan -f app.yaml --users 1k,10k,100k,1M,10M   the climb: each step, and where rungs are entered\n  scaledapp plan -f app.yaml --why database               one tier's derivation, with the numbers put in\n  scaledapp plan -f app.yaml --why demand                 where the load comes from; --why cost: the price\n  scaledapp plan -f app.yaml -o json | jq .tiers[].replicas\n  scaledapp plan -f app.yaml -o html > report.html        the same as a page, with the drawing and the climb as charts\n  scaledapp plan -f app.yaml --live                       what changes of what runs in the cluster\n  scaledapp plan -f app.yaml -o recorded > before.json    keep it, change the spec, then:\n  scaledapp plan -f app.yaml --previous before.json       what changes, and what would wait for an approval\n\nExit codes: 0 planned, 1 the spec cannot be met, of a climb: at none of its steps, 2 bad usage,\n4 the cluster could not be asked (--live)."
 )]
 pub(super) struct PlanArgs {
     /// File with one or more ScaledApps; - is the standard input
@@ -59,6 +60,8 @@ pub(super) enum Form {
     Yaml,
     /// What a later plan must know of this one, for --previous
     Recorded,
+    /// One page for a browser: the drawing, the climb as charts, every reason
+    Html,
 }
 
 struct Outcome {
@@ -94,7 +97,7 @@ pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
     }
     let outcomes: Vec<Outcome> =
         documents.into_iter().map(|document| outcome(args, document, &environment, &start)).collect();
-    shown(args, &start, &outcomes)?;
+    shown(args, &start, &environment, &outcomes)?;
     let mut any = false;
     for outcome in outcomes.iter().filter(|outcome| outcome.refused()) {
         any = true;
@@ -111,6 +114,7 @@ fn combined(args: &PlanArgs) -> Result<(), CliError> {
     let wrong = |what: &str| Err(CliError::Usage(format!("{what}: give --users one number")));
     match (args.output, &args.why) {
         (Form::Recorded, _) => wrong("-o recorded holds one plan, and a climb has several"),
+        (Form::Html, _) => wrong("-o html draws one plan, with a climb of its own below it"),
         (_, Some(_)) => wrong("--why shows one plan, and a climb has several"),
         _ => Ok(()),
     }
@@ -136,7 +140,7 @@ fn start(args: &PlanArgs, documents: &[Document]) -> Result<Start, CliError> {
     live::newest(&args.live, of_document.or(args.namespace.as_deref()), &document.name)
 }
 
-fn shown(args: &PlanArgs, start: &Start, outcomes: &[Outcome]) -> Result<(), CliError> {
+fn shown(args: &PlanArgs, start: &Start, environment: &Environment, outcomes: &[Outcome]) -> Result<(), CliError> {
     if args.output == Form::Table {
         return tables(args, start, outcomes);
     }
@@ -146,6 +150,10 @@ fn shown(args: &PlanArgs, start: &Start, outcomes: &[Outcome]) -> Result<(), Cli
         (Form::Recorded, Some(_)) => {
             Err(CliError::Usage("--why explains a plan and -o recorded keeps one: give one of them".to_owned()))
         }
+        (Form::Html, Some(_)) => {
+            Err(CliError::Usage("-o html holds every reason already: leave --why out".to_owned()))
+        }
+        (Form::Html, None) => page(start, environment, outcomes),
         (Form::Recorded, None) => {
             print(args.output, outcomes.iter().filter(|o| !o.refused()).filter_map(|o| recorded_of(o, previous)))
         }
@@ -158,6 +166,31 @@ fn shown(args: &PlanArgs, start: &Start, outcomes: &[Outcome]) -> Result<(), Cli
         }
         (form, None) => print(form, outcomes.iter().map(json_of)),
     }
+}
+
+fn page(start: &Start, environment: &Environment, outcomes: &[Outcome]) -> Result<(), CliError> {
+    let previous = start.recorded.as_ref();
+    let planned = |outcome: &Outcome| {
+        let (app, plan) = &**outcome.plan.as_ref()?;
+        let subject = Climber { name: &outcome.name, namespace: &outcome.namespace, spec: &app.spec };
+        let climb = climb_of(subject, &Catalogue::builtin(), environment, previous, &steps_of(app));
+        Some((climb, changes::classify(previous, plan)))
+    };
+    let beside: Vec<_> = outcomes.iter().map(planned).collect();
+    let subjects: Vec<Subject<'_>> = outcomes
+        .iter()
+        .zip(&beside)
+        .map(|(outcome, beside)| Subject {
+            name: &outcome.name,
+            namespace: &outcome.namespace,
+            planned: outcome.plan.as_deref().map(|(app, plan)| (app, plan)),
+            findings: &outcome.findings,
+            changes: beside.as_ref().map_or(&[], |(_, changes)| changes),
+            climb: beside.as_ref().map(|(climb, _)| climb),
+        })
+        .collect();
+    let text = html_report(&start.note, &subjects).map_err(|error| CliError::Operator(error.to_string()))?;
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 fn outcome(args: &PlanArgs, document: Document, environment: &Environment, start: &Start) -> Outcome {
