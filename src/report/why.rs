@@ -169,6 +169,8 @@ fn bound(tier: &TierPlan) -> String {
         Bottleneck::Latency => "CPU is left, but with fewer pods requests would wait longer than the objective allows",
         Bottleneck::Availability => "the load asks for less: the pods are there so that one may be lost",
         Bottleneck::Connections => "the load asks for less: the connections of its clients need the pod",
+        Bottleneck::Network => "a pod sends more than an ordinary node does",
+        Bottleneck::VolumeOperations => "its volumes do as many operations as usual ones can first when the load grows",
     };
     format!("{} binds: {why}.", tier.bottleneck)
 }
