@@ -96,7 +96,7 @@ pub(in crate::report::html) fn graph(app: &ValidApp, plan: &Plan) -> Graph {
 /// Users, edge, proxy and services.
 fn front(app: &ValidApp, plan: &Plan, graph: &mut Graph) {
     let demand = &plan.demand_at_horizon;
-    let peak = vec![format!("{} requests/s", grouped(demand.peak_requests_per_second))];
+    let peak = vec![format!("{} req/s", grouped(demand.peak_requests_per_second))];
     let way_in = graph.edge.as_ref().unwrap_or(&graph.users).id.clone();
     if let Some(edge) = &graph.edge {
         graph.links.push(link(&[graph.users.id.clone()], edge, peak));
@@ -114,8 +114,7 @@ fn front(app: &ValidApp, plan: &Plan, graph: &mut Graph) {
     for service in public.into_iter().chain(internal) {
         let Some(tier) = plan.web(&service.name) else { continue };
         let mut node = named(tier);
-        let mut load =
-            vec![format!("{} requests/s", grouped(demand.origin_requests_per_second * service.request_share))];
+        let mut load = vec![format!("{} req/s", grouped(demand.origin_requests_per_second * service.request_share))];
         let from = if service.paths.is_empty() {
             node.lines.push("internal".to_owned());
             above.clone().into_iter().collect()
@@ -219,7 +218,7 @@ fn users(app: &ValidApp, demand: &DemandFigures) -> Node {
         ],
         busy_percent: None,
         class: "users",
-        several: true,
+        several: false,
     }
 }
 
@@ -242,7 +241,7 @@ fn named(tier: &TierPlan) -> Node {
     }
     let mut lines = vec![format!("{}{routers}", pods(tier.replicas))];
     lines.extend(sizes);
-    lines.push(format!("{} binds, {} % free", tier.bottleneck, tier.headroom_percent));
+    lines.push(format!("{}, {} % free", tier.bottleneck, tier.headroom_percent));
     Node {
         id: format!("{}-{}", tier.tier.component(), tier.name),
         title: tier.name.clone(),

@@ -94,7 +94,7 @@ struct Measures {
     line: usize,
 }
 
-const WIDE: Measures = Measures { box_width: 184, box_height: 138, gap: 104, columns: 1, title: 20, line: 27 };
+const WIDE: Measures = Measures { box_width: 186, box_height: 138, gap: 118, columns: 1, title: 20, line: 26 };
 const NARROW: Measures = Measures { box_width: 306, box_height: 92, gap: 40, columns: 2, title: 17, line: 23 };
 const MARGIN: i32 = 8;
 /// Between two boxes of a column of the wide layout.
@@ -197,13 +197,13 @@ fn down(from: &Placed, to: &Placed, link: &Link) -> (Vec<(i32, i32)>, Vec<Label>
     let label = Link { load: vec![link.load.join(", ")], ..link.clone() };
     if from.y + from.height == above {
         let x = to.x + 22;
-        return (vec![(x, above), (x, to.y)], words(&label, x + 12, to.y - 15, "start"));
+        return (vec![(x, above), (x, to.y)], words(&label, x + 12, to.y - 14, "start"));
     }
     // Arrows of the way in, of the services and of the queue run in lanes of their own.
     let lane = if from.node.class == "ours" && from.node.id.starts_with("web-") { 10 } else { 26 };
     let (out, into) = (from.y + from.height / 2, to.y + to.height / 2);
     let corners = vec![(from.x, out), (lane, out), (lane, into), (to.x, into)];
-    (corners, words(&label, to.x + 4, to.y - 8, "start"))
+    (corners, words(&label, to.x + 34, to.y - 14, "start"))
 }
 
 fn words(link: &Link, x: i32, y: i32, anchor: &'static str) -> Vec<Label> {
@@ -220,11 +220,17 @@ fn place(node: &Node, m: &Measures, x: i32, y: i32) -> Placed {
         ("title", column(0), y + 23, cut(&node.title, m.title)),
         ("engine", head.0, head.1, cut(&node.engine, m.line)),
     ];
-    texts.extend(
-        (0..).zip(&node.lines).map(|(index, line)| {
-            ("line", column(index % m.columns), first + 15 * (index / m.columns), cut(line, m.line))
-        }),
-    );
+    let (mut row, mut at) = (0, 0);
+    for line in &node.lines {
+        // What does not fit beside another has a row of its own.
+        let whole = line.chars().count() > m.line && m.columns > 1;
+        if at > 0 && (whole || at == m.columns) {
+            (row, at) = (row + 1, 0);
+        }
+        let fits = if whole { m.line * m.columns as usize } else { m.line };
+        texts.push(("line", column(at), first + 15 * row, cut(line, fits)));
+        at = if whole { m.columns } else { at + 1 };
+    }
     let bar = node.busy_percent.map(|busy| (x + 12, y + m.box_height - 11, full, full * busy.min(100) as i32 / 100));
     Placed { node: node.clone(), x, y, width: m.box_width, height: m.box_height, texts, bar }
 }
