@@ -104,8 +104,8 @@ fn front(app: &ValidApp, plan: &Plan, graph: &mut Graph) {
     if let Some(proxy) = &graph.proxy {
         let answered = demand.peak_requests_per_second - demand.origin_requests_per_second;
         let load = vec![
-            format!("answers {}", grouped(answered.max(0.0))),
-            format!("of {}/s", grouped(demand.peak_requests_per_second)),
+            format!("{} of {}/s", grouped(answered.max(0.0)), grouped(demand.peak_requests_per_second)),
+            "answered here".to_owned(),
         ];
         graph.links.push(Link { both_ways: true, ..link(std::slice::from_ref(&way_in), proxy, load) });
     }
@@ -273,14 +273,17 @@ fn either(plan: &Plan, tier: Tier, backing: Backing) -> Option<(Node, &[Reason])
 
 /// Operations a second of a store, by the reasons of its size.
 fn operations(reasons: &[Reason]) -> Option<String> {
-    let asked = reasons.iter().find(|reason| reason.quantity == "operationsPerSecond").map(|r| r.value.clone());
+    let asked =
+        reasons.iter().find(|reason| reason.quantity == "operationsPerSecond").map(|reason| spoken(&reason.value));
     asked.or_else(|| input(reasons, "operations"))
 }
 
 /// The first input of that name.
 fn input(reasons: &[Reason], name: &str) -> Option<String> {
-    reasons.iter().find_map(|reason| reason.inputs.get(name)).map(|value| match value.parse::<f64>() {
-        Ok(number) => grouped(number),
-        Err(_) => value.clone(),
-    })
+    reasons.iter().find_map(|reason| reason.inputs.get(name)).map(|value| spoken(value))
+}
+
+/// A number with its thousands apart; other values as they are.
+fn spoken(value: &str) -> String {
+    value.parse::<f64>().map_or_else(|_| value.to_owned(), grouped)
 }
