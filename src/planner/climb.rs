@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::falls::{Fall, falls};
 use super::model::Catalogue;
 use super::plan::{
-    Bottleneck, Finding, FindingKind, MonthlyCost, Plan, Replicas, Requirement, Rung, Severity, Size, Tier, TierPlan,
+    Bottleneck, CostSpan, Finding, FindingKind, Plan, Replicas, Requirement, Rung, Severity, Size, Tier, TierPlan,
 };
 use super::recorded::RecordedPlan;
 use super::{assembly, packing};
@@ -52,7 +52,7 @@ pub struct ClimbStep {
     pub binding: Option<Binding>,
     /// Rough cost of a month; absent where there is no plan.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub monthly_cost: Option<MonthlyCost>,
+    pub monthly_cost: Option<CostSpan>,
     /// What the owner should know, worst first; where the spec itself is refused, why.
     pub findings: Vec<Finding>,
     /// The whole plan with all reasons; absent where the spec itself is refused.
@@ -77,7 +77,7 @@ pub struct ClimbTier {
     /// What binds first.
     pub bottleneck: Bottleneck,
     /// Rough cost of a month at the fewest and at the most pods, with the routers before them.
-    pub monthly_cost: MonthlyCost,
+    pub monthly_cost: CostSpan,
 }
 
 /// A rung that is on.
@@ -204,7 +204,7 @@ fn planned(
     ClimbStep {
         users,
         met: !plan.is_refused(),
-        tiers: plan.tiers.iter().map(|tier| short(catalogue, tier)).collect(),
+        tiers: plan.tiers.iter().map(short).collect(),
         rungs: plan
             .ladder
             .iter()
@@ -213,13 +213,17 @@ fn planned(
         changed_rungs: before.map(|before| changed(before, &plan)).unwrap_or_default(),
         falls: before.map(|before| falls(before, &plan)).unwrap_or_default(),
         binding: binding(catalogue, environment, &plan),
-        monthly_cost: Some(plan.monthly_cost.clone()),
+        monthly_cost: Some(CostSpan {
+            currency: plan.monthly_cost.currency.clone(),
+            low: plan.monthly_cost.low,
+            high: plan.monthly_cost.high,
+        }),
         findings: plan.findings.clone(),
         plan: Some(plan),
     }
 }
 
-fn short(catalogue: &Catalogue, tier: &TierPlan) -> ClimbTier {
+fn short(tier: &TierPlan) -> ClimbTier {
     ClimbTier {
         tier: tier.tier,
         name: tier.name.clone(),
@@ -227,7 +231,7 @@ fn short(catalogue: &Catalogue, tier: &TierPlan) -> ClimbTier {
         per_replica: tier.per_replica,
         requirement: tier.requirement,
         bottleneck: tier.bottleneck,
-        monthly_cost: assembly::cost(catalogue, std::slice::from_ref(tier)),
+        monthly_cost: tier.monthly_cost.clone(),
     }
 }
 
@@ -250,7 +254,7 @@ fn changed(before: &Plan, plan: &Plan) -> Vec<RungChange> {
 fn binding(catalogue: &Catalogue, environment: &Environment, plan: &Plan) -> Option<Binding> {
     let (cpu, memory) = environment.largest_pod.size().unwrap_or((Millicores(16_000), Bytes::gib(64)));
     let mut nearest: Option<(f64, Binding)> = None;
-    for tier in plan.tiers.iter().filter(|tier| !spreads(tier.tier)) {
+    for tier in plan.tiers.iter().filter(|tier| !tier.tier.spreads()) {
         let members = f64::from(tier.replicas.max.max(1));
         let (need, size) = (tier.requirement, tier.per_replica);
         let mut shares = vec![
@@ -262,7 +266,7 @@ fn binding(catalogue: &Catalogue, environment: &Environment, plan: &Plan) -> Opt
             let stored = bytes * catalogue.bloat_factor.value;
             shares.push((Bottleneck::Storage, stored / catalogue.database_bytes_ceiling.value));
         }
-        let Some(resource) = (!shares.is_empty()).then(|| packing::largest_part(&shares)) else { continue };
+        let resource = packing::largest_part(&shares);
         let share = shares.iter().map(|(_, share)| *share).fold(0.0, f64::max);
         if nearest.as_ref().is_none_or(|(most, _)| share > *most) {
             let ceiling_percent = (share * 100.0).ceil() as u64;
@@ -271,9 +275,4 @@ fn binding(catalogue: &Catalogue, environment: &Environment, plan: &Plan) -> Opt
         }
     }
     nearest.map(|(_, binding)| binding)
-}
-
-/// Whether more pods bear more load.
-const fn spreads(tier: Tier) -> bool {
-    matches!(tier, Tier::Web | Tier::Worker | Tier::Edge | Tier::Pool | Tier::Proxy)
 }

@@ -35,46 +35,57 @@ struct Quantity {
     name: &'static str,
     /// What a reason calls it; of a stateful tier the engine's own container.
     reasons: &'static [&'static str],
+    /// Whether it is looked at where more pods bear more load; memory there follows their number.
+    of_pods: bool,
     value: fn(&TierPlan) -> f64,
     text: fn(f64) -> String,
 }
 
+const CPU: &[&str] = &["perReplica.cpuMillicores", "settings.postgres.cpuMillicores", "settings.redis.cpuMillicores"];
+const MEMORY: &[&str] = &["settings.postgres.memoryBytes", "settings.redis.memoryBytes", "perReplica.memoryBytes"];
+
 const QUANTITIES: [Quantity; 6] = [
     Quantity {
         name: "requirement.cpuMillicores",
-        reasons: &["perReplica.cpuMillicores", "settings.postgres.cpuMillicores", "settings.redis.cpuMillicores"],
+        reasons: &["requirement.cpuMillicores"],
+        of_pods: true,
         value: |tier| tier.requirement.cpu_millicores,
         text: |value| format!("{} busy cores", figure(value / 1000.0)),
     },
     Quantity {
         name: "requirement.memoryBytes",
-        reasons: &["perReplica.memoryBytes", "settings.postgres.memoryBytes", "settings.redis.memoryBytes"],
+        reasons: MEMORY,
+        of_pods: false,
         value: |tier| tier.requirement.memory_bytes,
-        text: scaled,
+        text: |value| format!("{} at work", scaled(value)),
     },
     Quantity {
         name: "replicas.max",
         reasons: &["replicas.max"],
+        of_pods: true,
         value: |tier| f64::from(tier.replicas.max),
         text: |value| if value > 1.0 { format!("{value} pods") } else { format!("{value} pod") },
     },
     Quantity {
         name: "perReplica.cpuMillicores",
-        reasons: &["perReplica.cpuMillicores", "settings.postgres.cpuMillicores", "settings.redis.cpuMillicores"],
+        reasons: CPU,
+        of_pods: true,
         value: |tier| tier.per_replica.cpu.0 as f64,
-        text: |value| format!("{} CPU", Millicores(value as u64)),
+        text: |value| format!("{} CPU a pod", Millicores(value as u64)),
     },
     Quantity {
         name: "perReplica.memoryBytes",
-        reasons: &["perReplica.memoryBytes", "settings.postgres.memoryBytes", "settings.redis.memoryBytes"],
+        reasons: MEMORY,
+        of_pods: false,
         value: |tier| tier.per_replica.memory.0 as f64,
-        text: scaled,
+        text: |value| format!("{} a pod", scaled(value)),
     },
     Quantity {
         name: "perReplica.storageBytes",
         reasons: &["perReplica.storageBytes", "settings.postgres.storageBytes"],
+        of_pods: false,
         value: |tier| tier.per_replica.storage.0 as f64,
-        text: scaled,
+        text: |value| format!("{} a volume", scaled(value)),
     },
 ];
 
@@ -84,7 +95,7 @@ pub fn falls(before: &Plan, plan: &Plan) -> Vec<Fall> {
     let mut found = Vec::new();
     for tier in &plan.tiers {
         let Some(was) = before.tiers.iter().find(|t| t.tier == tier.tier && t.name == tier.name) else { continue };
-        for quantity in &QUANTITIES {
+        for quantity in QUANTITIES.iter().filter(|quantity| quantity.of_pods || !tier.tier.spreads()) {
             let (from, to) = ((quantity.value)(was), (quantity.value)(tier));
             if to < from {
                 let (rung, cause) = cause(before, plan, was, tier, quantity);
@@ -122,12 +133,12 @@ fn cause(before: &Plan, plan: &Plan, was: &TierPlan, tier: &TierPlan, quantity: 
     let one_pod = quantity.name.starts_with("perReplica");
     if one_pod && tier.replicas.max > was.replicas.max {
         let cause = format!(
-            "{} pods of {} CPU share the load, where {} of {} did.",
+            "{} pods of {} CPU share the load, where {} of {} bore it.",
             tier.replicas.max, tier.per_replica.cpu, was.replicas.max, was.per_replica.cpu
         );
         return (None, cause);
     }
-    if !one_pod && tier.per_replica.cpu > was.per_replica.cpu {
+    if quantity.name == "replicas.max" && tier.per_replica.cpu > was.per_replica.cpu {
         let cause = format!(
             "Pods of {} CPU take the place of pods of {}, so fewer of them are needed.",
             tier.per_replica.cpu, was.per_replica.cpu

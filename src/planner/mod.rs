@@ -9,10 +9,12 @@ pub mod availability;
 pub mod cache;
 pub mod caching;
 mod calm;
+mod chain;
 pub mod changes;
 pub mod climb;
 pub mod database;
 pub mod demand;
+pub mod diff;
 pub mod edge;
 mod engine_settings;
 mod engines;
@@ -27,14 +29,18 @@ pub mod model;
 pub mod packing;
 pub mod plan;
 pub mod pool;
+mod prices;
 pub mod proxy;
 pub mod queue;
 pub mod queueing;
 pub mod recorded;
 pub mod redis;
+pub mod replication;
 mod router;
 pub mod sessions;
 mod settings;
+mod traffic;
+pub mod uses;
 pub mod web;
 mod why;
 pub mod worker;
@@ -44,8 +50,9 @@ pub use kept::effective;
 pub use model::{Catalogue, Constant};
 
 pub use plan::{
-    Bottleneck, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding, FindingKind,
-    LadderRung, MonthlyCost, Plan, PoolSettings, Proposal, ProxySettings, QueueSettings, Reason, RedisSettings,
-    Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan, TierSettings, WebSettings, WorkerSettings,
+    AvailabilityPart, Bottleneck, CostSpan, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan,
+    Finding, FindingKind, LadderRung, MonthlyCost, Plan, PlannedAvailability, PoolSettings, Proposal, ProxySettings,
+    QueueSettings, Reason, RedisSettings, Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan,
+    TierSettings, WebSettings, WorkerSettings,
 };
 pub use recorded::{RecordedPlan, RecordedTier};
