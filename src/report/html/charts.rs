@@ -46,6 +46,13 @@ pub(super) struct Series {
     pub(super) colour: usize,
 }
 
+/// A row of bars: its name, and from which to which load there is one of which colour.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) bars: Vec<(f64, f64, usize)>,
+}
+
 /// Size of a chart in units of its view box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Room {
@@ -112,11 +119,11 @@ fn draw_curves(root: &Area<'_>, scale: &Scale, series: &[Series]) -> Result<(), 
 }
 
 /// Rows of bars over the load: where something is on.
-pub(super) fn bars(room: Room, scale: &Scale, rows: &[(String, Vec<(f64, f64)>)]) -> Result<Chart, ReportError> {
+pub(super) fn bars(room: Room, scale: &Scale, rows: &[Row]) -> Result<Chart, ReportError> {
     drawn(room, |root| draw_bars(root, scale, rows))
 }
 
-fn draw_bars(root: &Area<'_>, scale: &Scale, rows: &[(String, Vec<(f64, f64)>)]) -> Result<(), Failed> {
+fn draw_bars(root: &Area<'_>, scale: &Scale, rows: &[Row]) -> Result<(), Failed> {
     let top = rows.len().max(1) as f64;
     // The first row is the uppermost one.
     let middle = |index: usize| top - index as f64 - 0.5;
@@ -124,15 +131,16 @@ fn draw_bars(root: &Area<'_>, scale: &Scale, rows: &[(String, Vec<(f64, f64)>)])
     let mut chart = builder(root, 128).build_cartesian_2d(loads(scale), rungs)?;
     mesh(&mut chart, 0, &|_| String::new())?;
     let style = words().pos(Pos::new(HPos::Right, VPos::Center));
-    for (index, (name, _)) in rows.iter().enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         let at = EmptyElement::at((scale.from, middle(index)));
-        chart.draw_series([at + Text::new(name.clone(), (-8, 0), style.clone())])?;
+        chart.draw_series([at + Text::new(row.name.clone(), (-8, 0), style.clone())])?;
     }
     refused(&mut chart, scale, 0.0, top)?;
-    for (index, (_, spans)) in rows.iter().enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         let at = middle(index);
-        let bar = |(from, to): &(f64, f64)| Rectangle::new([(*from, at + 0.28), (*to, at - 0.28)], SERIES[0].filled());
-        chart.draw_series(spans.iter().map(bar))?;
+        chart.draw_series(row.bars.iter().map(|(from, to, colour)| {
+            Rectangle::new([(*from, at + 0.28), (*to, at - 0.28)], SERIES[*colour % SERIES.len()].filled())
+        }))?;
     }
     here(&mut chart, scale, 0.0, top)
 }
@@ -177,7 +185,7 @@ fn refused<Y: Ranged<ValueType = f64>>(
     top: f64,
 ) -> Result<(), Failed> {
     if let Some(from) = scale.refused_from {
-        chart.draw_series([Rectangle::new([(from, top), (scale.to, bottom)], REFUSED.mix(0.12).filled())])?;
+        chart.draw_series([Rectangle::new([(from, top), (scale.to, bottom)], REFUSED.mix(0.16).filled())])?;
     }
     Ok(())
 }
@@ -243,7 +251,8 @@ mod tests {
     #[test]
     fn names_of_rows_are_escaped_and_in_their_order() {
         let room = Room { width: 480, height: 240 };
-        let rows = [("<b>".to_owned(), vec![(1e3, 1e8)]), ("Cache".to_owned(), vec![])];
+        let row = |name: &str, bars| Row { name: name.to_owned(), bars };
+        let rows = [row("<b>", vec![(1e3, 1e5, 0), (1e5, 1e8, 1)]), row("Cache", vec![])];
         let svg = bars(room, &SCALE, &rows).unwrap().svg;
         let first = svg.find("&lt;b&gt;").unwrap();
         let y =

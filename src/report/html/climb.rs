@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::ReportError;
-use super::charts::{self, Chart, Room, Scale, Series};
-use super::page::all_pods;
+use super::charts::{self, Chart, Room, Row, Scale, Series};
+use super::page::{all_pods, titled};
 use super::words::{grouped, money, short, span};
+use crate::api::Trigger;
 use crate::domain::{ValidApp, ValidLoad};
-use crate::planner::climb::{Climb, ClimbStep};
+use crate::planner::climb::{Climb, ClimbStep, RungState};
 use crate::planner::demand::daily_users;
+use crate::planner::falls::Fall;
 use crate::planner::ladder::OFFERED;
-use crate::planner::{DemandFigures, Finding, Plan, Severity};
+use crate::planner::{DemandFigures, Finding, Plan, Rung, Severity, Tier};
 
 /// A chart with its words.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +57,8 @@ pub(super) struct Shown {
     pub(super) tiers: Vec<Figure>,
     pub(super) ends: Vec<End>,
     pub(super) lines: Vec<Line>,
+    /// What becomes smaller: the load, the tier, the number, from, to and why.
+    pub(super) falls: Vec<[String; 6]>,
 }
 
 const FIGURE: Room = Room { width: 520, height: 250 };
@@ -125,10 +129,11 @@ pub(super) fn shown(app: &ValidApp, climb: &Climb) -> Result<Option<Shown>, Repo
     Ok(Some(Shown {
         unit,
         here: grouped(here as f64),
-        figures: vec![peak(&climb, &scale)?, cost(&climb, &scale)?, rungs(&climb, &scale)?],
+        figures: vec![peak(&climb, &scale)?, cost(&climb, &scale)?, together(&climb, &scale)?, rungs(&climb, &scale)?],
         tiers: tiers(&climb, &scale)?,
         ends: ends(&climb),
         lines: lines(&climb, here as f64),
+        falls: climb.steps.iter().flat_map(|(load, step)| step.falls.iter().map(|fall| fell(*load, fall))).collect(),
     }))
 }
 
@@ -178,66 +183,87 @@ fn cost(climb: &Loads<'_>, scale: &Scale) -> Result<Figure, ReportError> {
     })
 }
 
+/// Pods and cores of all tiers together, at the most pods.
+fn together(climb: &Loads<'_>, scale: &Scale) -> Result<Figure, ReportError> {
+    let pods = climb.met().map(|(load, plan)| {
+        let pods = all_pods(plan);
+        (load, f64::from(pods.min), f64::from(pods.max))
+    });
+    let cores = climb.met().map(|(load, plan)| {
+        let cores = plan.tiers.iter().map(|tier| tier.total.cpu.cores()).sum();
+        (load, cores, cores)
+    });
+    let series = [Series { points: pods.collect(), colour: 0 }, Series { points: cores.collect(), colour: 2 }];
+    let most = |series: &Series| series.points.last().map_or(0.0, |(_, _, high)| *high);
+    Ok(Figure {
+        title: "All tiers together".to_owned(),
+        summary: format!("Up to {} pods and {} cores.", grouped(most(&series[0])), grouped(most(&series[1]))),
+        chart: charts::curves(FIGURE, scale, &series)?,
+        legend: vec![(0, "pods, fewest to most"), (2, "cores at the most pods")],
+    })
+}
+
+const TRIGGERS: [(Trigger, &str); 4] = [
+    (Trigger::Availability, "for availability"),
+    (Trigger::Capacity, "for capacity"),
+    (Trigger::Declared, "declared"),
+    (Trigger::Pinned, "pinned"),
+];
+
 fn rungs(climb: &Loads<'_>, scale: &Scale) -> Result<Figure, ReportError> {
-    let mut rows = Vec::new();
-    let mut words = Vec::new();
+    let (mut rows, mut words, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     for rung in OFFERED {
-        let on = |plan: &Plan| plan.ladder.iter().any(|state| state.rung == rung && state.on);
-        let spans = spans(climb, on);
+        let bars = bars(climb, rung);
         words.push(
-            spans
-                .first()
-                .map_or_else(|| format!("{rung} stays off"), |(from, _)| format!("{rung} from {}", short(*from))),
+            bars.first()
+                .map_or_else(|| format!("{rung} stays off"), |(from, _, _)| format!("{rung} from {}", short(*from))),
         );
-        rows.push((rung.to_string(), spans));
+        seen.extend(bars.iter().map(|(_, _, colour)| *colour));
+        rows.push(Row { name: rung.to_string(), bars });
     }
     Ok(Figure {
         title: "Rungs that are on".to_owned(),
         summary: format!("{}.", words.join(", ")),
         chart: charts::bars(FIGURE, scale, &rows)?,
-        legend: Vec::new(),
+        legend: seen.into_iter().filter_map(|colour| Some((colour, TRIGGERS.get(colour)?.1))).collect(),
     })
 }
 
-/// Where it holds: from each first step to the next step after the last one.
-fn spans(climb: &Loads<'_>, holds: impl Fn(&Plan) -> bool) -> Vec<(f64, f64)> {
-    let mut spans: Vec<(f64, f64)> = Vec::new();
-    let mut open = false;
+/// Where a rung is on: from each step to the next one, with the index of what switched it on.
+fn bars(climb: &Loads<'_>, rung: Rung) -> Vec<(f64, f64, usize)> {
+    let mut bars: Vec<(f64, f64, usize)> = Vec::new();
     for (index, (load, step)) in climb.steps.iter().enumerate() {
         let until = climb.steps.get(index + 1).map_or(*load, |(next, _)| *next);
-        let holds = step.met && step.plan.as_ref().is_some_and(&holds);
-        match spans.last_mut() {
-            Some(span) if holds && open => span.1 = until,
-            _ if holds => spans.push((*load, until)),
-            _ => {}
+        let state = step.rungs.iter().find(|state| state.rung == rung && step.met);
+        let trigger = |state: &RungState| TRIGGERS.iter().position(|(trigger, _)| *trigger == state.trigger);
+        let Some(colour) = state.and_then(trigger) else { continue };
+        match bars.last_mut() {
+            Some(bar) if bar.1 >= *load && bar.2 == colour => bar.1 = until,
+            _ => bars.push((*load, until, colour)),
         }
-        open = holds;
     }
-    spans
+    bars
 }
 
 fn tiers(climb: &Loads<'_>, scale: &Scale) -> Result<Vec<Figure>, ReportError> {
-    let mut names: Vec<(String, String)> = Vec::new();
-    for (_, plan) in climb.met() {
-        for tier in &plan.tiers {
-            let name = (tier.tier.to_string(), tier.name.clone());
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    let mut names: Vec<(Tier, &str)> = Vec::new();
+    for tier in climb.met().flat_map(|(_, plan)| &plan.tiers) {
+        if !names.contains(&(tier.tier, tier.name.as_str())) {
+            names.push((tier.tier, tier.name.as_str()));
         }
     }
+    // Tiers that only higher loads have take their place among the others; services keep the order of the spec.
+    names.sort_by_key(|(tier, _)| *tier);
     let mut figures = Vec::new();
     for (tier, name) in names {
-        let of = |plan: &Plan| {
-            plan.tiers.iter().find(|found| found.tier.to_string() == tier && found.name == name).map(|t| t.replicas)
-        };
+        let of = |plan: &Plan| plan.tiers.iter().find(|t| t.tier == tier && t.name == name).map(|t| t.replicas);
         let found: Vec<_> = climb.met().filter_map(|(load, plan)| Some((load, of(plan)?))).collect();
         let points = found.iter().map(|(load, pods)| (*load, f64::from(pods.min), f64::from(pods.max))).collect();
         let edges = found.first().zip(found.last());
         let summary = edges.map_or_else(String::new, |((from, few), (to, many))| {
             format!("{} at {}, {} at {}", span(*few), short(*from), span(*many), short(*to))
         });
-        let title = if tier.eq_ignore_ascii_case(&name) { tier } else { format!("{tier} {name}") };
+        let title = titled(&tier.to_string(), name);
         let chart = charts::curves(SMALL, scale, &[Series { points, colour: 0 }])?;
         figures.push(Figure { title, summary, chart, legend: Vec::new() });
     }
@@ -256,6 +282,11 @@ fn ends(climb: &Loads<'_>) -> Vec<End> {
         }
     }
     ends
+}
+
+fn fell(load: f64, fall: &Fall) -> [String; 6] {
+    let tier = titled(&fall.tier.to_string(), &fall.name);
+    [grouped(load), tier, fall.quantity.clone(), fall.from.clone(), fall.to.clone(), fall.cause.clone()]
 }
 
 fn lines(climb: &Loads<'_>, here: f64) -> Vec<Line> {

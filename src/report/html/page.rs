@@ -197,7 +197,11 @@ fn takes(plan: &Plan) -> Vec<Card> {
     let card = |name, value, note: &str| Card { name, value, note: note.to_owned() };
     let cores = Millicores(sum(|tier| tier.total.cpu.0)).cores();
     vec![
-        card("Pods", span(all_pods(plan)), "routers included"),
+        card(
+            "Pods",
+            span(all_pods(plan)),
+            if plan.tiers.iter().any(|tier| routers(tier) > 0) { "routers included" } else { "of all tiers" },
+        ),
         card("CPU", format!("{} cores", grouped(cores)), "at the most pods"),
         card("Memory", size_text(Bytes(sum(|tier| tier.total.memory.0))), "at the most pods"),
         card("Storage", size_text(Bytes(sum(|tier| tier.total.storage.0))), "all volumes"),
@@ -235,7 +239,7 @@ fn demand(plan: &Plan) -> Vec<[String; 3]> {
 }
 
 /// `Web web`, or `Edge` where the name says no more.
-fn titled(tier: &str, name: &str) -> String {
+pub(super) fn titled(tier: &str, name: &str) -> String {
     if tier.eq_ignore_ascii_case(name) { tier.to_owned() } else { format!("{tier} {name}") }
 }
 

@@ -96,7 +96,7 @@ pub(in crate::report::html) fn graph(app: &ValidApp, plan: &Plan) -> Graph {
 /// Users, edge, proxy and services.
 fn front(app: &ValidApp, plan: &Plan, graph: &mut Graph) {
     let demand = &plan.demand_at_horizon;
-    let peak = vec![format!("{} requests/s", grouped(demand.peak_requests_per_second))];
+    let peak = vec![format!("{} req/s", grouped(demand.peak_requests_per_second))];
     let way_in = graph.edge.as_ref().unwrap_or(&graph.users).id.clone();
     if let Some(edge) = &graph.edge {
         graph.links.push(link(&[graph.users.id.clone()], edge, peak));
@@ -104,8 +104,8 @@ fn front(app: &ValidApp, plan: &Plan, graph: &mut Graph) {
     if let Some(proxy) = &graph.proxy {
         let answered = demand.peak_requests_per_second - demand.origin_requests_per_second;
         let load = vec![
-            format!("answers {}", grouped(answered.max(0.0))),
-            format!("of {}/s", grouped(demand.peak_requests_per_second)),
+            format!("{} of {}/s", grouped(answered.max(0.0)), grouped(demand.peak_requests_per_second)),
+            "answered here".to_owned(),
         ];
         graph.links.push(Link { both_ways: true, ..link(std::slice::from_ref(&way_in), proxy, load) });
     }
@@ -114,8 +114,7 @@ fn front(app: &ValidApp, plan: &Plan, graph: &mut Graph) {
     for service in public.into_iter().chain(internal) {
         let Some(tier) = plan.web(&service.name) else { continue };
         let mut node = named(tier);
-        let mut load =
-            vec![format!("{} requests/s", grouped(demand.origin_requests_per_second * service.request_share))];
+        let mut load = vec![format!("{} req/s", grouped(demand.origin_requests_per_second * service.request_share))];
         let from = if service.paths.is_empty() {
             node.lines.push("internal".to_owned());
             above.clone().into_iter().collect()
@@ -219,7 +218,7 @@ fn users(app: &ValidApp, demand: &DemandFigures) -> Node {
         ],
         busy_percent: None,
         class: "users",
-        several: true,
+        several: false,
     }
 }
 
@@ -242,7 +241,7 @@ fn named(tier: &TierPlan) -> Node {
     }
     let mut lines = vec![format!("{}{routers}", pods(tier.replicas))];
     lines.extend(sizes);
-    lines.push(format!("{} binds, {} % free", tier.bottleneck, tier.headroom_percent));
+    lines.push(format!("{}, {} % free", tier.bottleneck, tier.headroom_percent));
     Node {
         id: format!("{}-{}", tier.tier.component(), tier.name),
         title: tier.name.clone(),
@@ -274,14 +273,17 @@ fn either(plan: &Plan, tier: Tier, backing: Backing) -> Option<(Node, &[Reason])
 
 /// Operations a second of a store, by the reasons of its size.
 fn operations(reasons: &[Reason]) -> Option<String> {
-    let asked = reasons.iter().find(|reason| reason.quantity == "operationsPerSecond").map(|r| r.value.clone());
+    let asked =
+        reasons.iter().find(|reason| reason.quantity == "operationsPerSecond").map(|reason| spoken(&reason.value));
     asked.or_else(|| input(reasons, "operations"))
 }
 
 /// The first input of that name.
 fn input(reasons: &[Reason], name: &str) -> Option<String> {
-    reasons.iter().find_map(|reason| reason.inputs.get(name)).map(|value| match value.parse::<f64>() {
-        Ok(number) => grouped(number),
-        Err(_) => value.clone(),
-    })
+    reasons.iter().find_map(|reason| reason.inputs.get(name)).map(|value| spoken(value))
+}
+
+/// A number with its thousands apart; other values as they are.
+fn spoken(value: &str) -> String {
+    value.parse::<f64>().map_or_else(|_| value.to_owned(), grouped)
 }

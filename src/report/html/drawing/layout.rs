@@ -94,7 +94,7 @@ struct Measures {
     line: usize,
 }
 
-const WIDE: Measures = Measures { box_width: 184, box_height: 138, gap: 104, columns: 1, title: 20, line: 27 };
+const WIDE: Measures = Measures { box_width: 186, box_height: 138, gap: 118, columns: 1, title: 20, line: 26 };
 const NARROW: Measures = Measures { box_width: 306, box_height: 92, gap: 40, columns: 2, title: 17, line: 23 };
 const MARGIN: i32 = 8;
 /// Between two boxes of a column of the wide layout.
@@ -197,13 +197,13 @@ fn down(from: &Placed, to: &Placed, link: &Link) -> (Vec<(i32, i32)>, Vec<Label>
     let label = Link { load: vec![link.load.join(", ")], ..link.clone() };
     if from.y + from.height == above {
         let x = to.x + 22;
-        return (vec![(x, above), (x, to.y)], words(&label, x + 12, to.y - 15, "start"));
+        return (vec![(x, above), (x, to.y)], words(&label, x + 12, to.y - 14, "start"));
     }
     // Arrows of the way in, of the services and of the queue run in lanes of their own.
     let lane = if from.node.class == "ours" && from.node.id.starts_with("web-") { 10 } else { 26 };
     let (out, into) = (from.y + from.height / 2, to.y + to.height / 2);
     let corners = vec![(from.x, out), (lane, out), (lane, into), (to.x, into)];
-    (corners, words(&label, to.x + 4, to.y - 8, "start"))
+    (corners, words(&label, to.x + 34, to.y - 14, "start"))
 }
 
 fn words(link: &Link, x: i32, y: i32, anchor: &'static str) -> Vec<Label> {
@@ -220,11 +220,17 @@ fn place(node: &Node, m: &Measures, x: i32, y: i32) -> Placed {
         ("title", column(0), y + 23, cut(&node.title, m.title)),
         ("engine", head.0, head.1, cut(&node.engine, m.line)),
     ];
-    texts.extend(
-        (0..).zip(&node.lines).map(|(index, line)| {
-            ("line", column(index % m.columns), first + 15 * (index / m.columns), cut(line, m.line))
-        }),
-    );
+    let (mut row, mut at) = (0, 0);
+    for line in &node.lines {
+        // What does not fit beside another has a row of its own.
+        let whole = line.chars().count() > m.line && m.columns > 1;
+        if at > 0 && (whole || at == m.columns) {
+            (row, at) = (row + 1, 0);
+        }
+        let fits = if whole { m.line * m.columns as usize } else { m.line };
+        texts.push(("line", column(at), first + 15 * row, cut(line, fits)));
+        at = if whole { m.columns } else { at + 1 };
+    }
     let bar = node.busy_percent.map(|busy| (x + 12, y + m.box_height - 11, full, full * busy.min(100) as i32 / 100));
     Placed { node: node.clone(), x, y, width: m.box_width, height: m.box_height, texts, bar }
 }
@@ -238,5 +244,156 @@ impl Placed {
         if let Some((_, y, _, _)) = &mut self.bar {
             *y += by;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::graph::graph;
+    use super::*;
+    use crate::api::ScaledApp;
+    use crate::domain::{Environment, validate};
+    use crate::planner::{Catalogue, plan};
+
+    /// Wider than any letter of the loads on the arrows.
+    const LETTER: i32 = 8;
+
+    fn drawings(app: &ScaledApp) -> [Drawing; 2] {
+        let environment = Environment::default();
+        let valid = validate("app", "default", None, &app.spec, &environment).unwrap();
+        draw(&graph(&valid, &plan(&valid, &Catalogue::builtin(), &environment, None)))
+    }
+
+    fn samples() -> Vec<(String, [Drawing; 2])> {
+        let mut found = Vec::new();
+        for name in ["hello", "shop", "shop-whole", "large", "ladder", "external"] {
+            let text = std::fs::read_to_string(format!("manifests/samples/{name}.yaml")).unwrap();
+            found.push((name.to_owned(), drawings(&serde_yaml::from_str(&text).unwrap())));
+        }
+        let apart = "targets: {dailyActiveUsers: 100000000}
+services: [{name: a, image: a, paths: [/]}, {name: b, image: b}, {name: c, image: c, paths: [/c]}]
+workers: [{name: w, image: w}, {name: v, image: v, queue: q}]
+queue: {queues: [{name: q}]}";
+        let app = ScaledApp::new("app", serde_yaml::from_str(apart).unwrap());
+        found.push(("internal service and worker without a queue".to_owned(), drawings(&app)));
+        found
+    }
+
+    type Area = (i32, i32, i32, i32);
+
+    fn overlap(a: Area, b: Area) -> bool {
+        a.0 < b.2 && b.0 < a.2 && a.1 < b.3 && b.1 < a.3
+    }
+
+    fn area(placed: &Placed) -> Area {
+        (placed.x, placed.y, placed.x + placed.width, placed.y + placed.height)
+    }
+
+    fn covered(label: &Label) -> Area {
+        let width = label.words.chars().count() as i32 * LETTER;
+        let left = if label.anchor == "end" { label.x - width } else { label.x };
+        (left, label.y - 10, left + width, label.y + 2)
+    }
+
+    #[test]
+    fn boxes_stay_apart_and_inside() {
+        for (name, drawings) in samples() {
+            for drawing in drawings {
+                for (index, placed) in drawing.boxes.iter().enumerate() {
+                    let (left, top, right, bottom) = area(placed);
+                    let inside = left >= 0 && top >= 0 && right <= drawing.width && bottom <= drawing.height;
+                    assert!(inside, "{name} {} {}", drawing.name, placed.node.id);
+                    for other in &drawing.boxes[index + 1..] {
+                        let over = overlap(area(placed), area(other));
+                        assert!(!over, "{name} {}: {} over {}", drawing.name, placed.node.id, other.node.id);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn words_stay_in_their_box_and_apart() {
+        for (name, drawings) in samples() {
+            for drawing in drawings {
+                for placed in &drawing.boxes {
+                    let (left, top, right, bottom) = area(placed);
+                    let floor = placed.bar.map_or(bottom, |(_, y, _, _)| y + 1);
+                    for (class, x, y, words) in &placed.texts {
+                        let letter = if *class == "title" { 9 } else { 6 };
+                        let end = x + words.chars().count() as i32 * letter;
+                        let fits = *x > left && end <= right && *y > top + 10 && *y <= floor;
+                        assert!(fits, "{name} {} {}: {words}", drawing.name, placed.node.id);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn loads_cover_no_box_and_no_other_load() {
+        for (name, drawings) in samples() {
+            for drawing in drawings {
+                for (index, label) in drawing.labels.iter().enumerate() {
+                    let over = drawing.boxes.iter().find(|placed| overlap(covered(label), area(placed)));
+                    assert!(over.is_none(), "{name} {}: {} over {over:?}", drawing.name, label.words);
+                    let other = drawing.labels[index + 1..].iter().find(|l| overlap(covered(label), covered(l)));
+                    assert!(other.is_none(), "{name} {}: {} over {other:?}", drawing.name, label.words);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn arrows_go_from_border_to_border_and_through_no_box() {
+        for (name, drawings) in samples() {
+            for drawing in drawings {
+                assert!(!drawing.wires.is_empty() && drawing.wires.iter().all(|wire| !wire.heads().is_empty()));
+                for wire in &drawing.wires {
+                    let on = |(x, y): (i32, i32)| {
+                        drawing.boxes.iter().any(|placed| {
+                            let (left, top, right, bottom) = area(placed);
+                            ((x == left || x == right) && (top..=bottom).contains(&y))
+                                || ((y == top || y == bottom) && (left..=right).contains(&x))
+                        })
+                    };
+                    let ends = [wire.corners[0], *wire.corners.last().unwrap()];
+                    assert!(ends.into_iter().all(on), "{name} {}: {wire:?}", drawing.name);
+                    for pair in wire.corners.windows(2) {
+                        let (a, b) = (pair[0], pair[1]);
+                        let line = (a.0.min(b.0), a.1.min(b.1), a.0.max(b.0), a.1.max(b.1));
+                        let through = drawing.boxes.iter().find(|placed| {
+                            let (left, top, right, bottom) = area(placed);
+                            line.0 < right
+                                && left < line.2.max(line.0 + 1)
+                                && line.1 < bottom
+                                && top < line.3.max(line.1 + 1)
+                        });
+                        assert!(through.is_none(), "{name} {}: {line:?} through {through:?}", drawing.name);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_tier_is_drawn_once() {
+        for (name, [wide, narrow]) in samples() {
+            let ids = |drawing: &Drawing| {
+                let mut ids: Vec<String> = drawing.boxes.iter().map(|placed| placed.node.id.clone()).collect();
+                ids.sort();
+                ids
+            };
+            let mut once = ids(&wide);
+            once.dedup();
+            assert_eq!((ids(&wide), once), (ids(&narrow), ids(&narrow)), "{name}");
+        }
+    }
+
+    #[test]
+    fn heads_point_the_way_of_their_line() {
+        let wire = Wire { corners: vec![(0, 0), (20, 0), (20, 50)], both_ways: true };
+        assert_eq!(wire.heads(), ["M20 50L24 42L16 42Z", "M0 0L8 -4L8 4Z"]);
+        assert_eq!(wire.path(), "M0 0L20 0L20 50");
     }
 }
