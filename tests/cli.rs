@@ -75,6 +75,18 @@ fn several_documents_of_the_standard_input() {
 }
 
 #[test]
+fn what_a_sample_brings_beside_its_scaledapp_is_passed_over_by_name() {
+    for command in ["plan", "render"] {
+        let (code, out, err) = scaledapp(&[command, "-f", "manifests/samples/shop-whole.yaml"]);
+        assert_eq!(code, 0, "{err}");
+        for kind in ["ServiceAccount", "Role", "RoleBinding"] {
+            assert!(err.contains(&format!("Passed over: {kind}, which is no ScaledApp.")), "{command}: {err}");
+        }
+        assert!(out.contains("shop"), "{command}: {out}");
+    }
+}
+
+#[test]
 fn a_recorded_plan_is_where_the_next_begins() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("before.json");

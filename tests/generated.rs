@@ -11,6 +11,7 @@ use serde_json::Value;
 use scaledapp::controller::rbac;
 use scaledapp::domain::defaults;
 use scaledapp::planner::Catalogue;
+use scaledapp::planner::formulary::FORMULAE;
 
 fn generated(path: &str, text: &str) {
     if std::env::var_os("SCALEDAPP_UPDATE").is_some() {
@@ -52,6 +53,31 @@ fn the_constants_are_documented() {
         let _ = writeln!(text, "| {} | {} | {grade} | {} |", line.field.replace("[]", "[ ]"), line.value, line.source);
     }
     generated("docs/constants.md", &text);
+}
+
+#[test]
+fn the_formulae_are_documented() {
+    let mut text = String::from(
+        "# Formulae\n\nGenerated from the code by `make generate`. `scaledapp calc NAME INPUT=VALUE …` computes one; the planner calls the same functions. \
+         How they hang together is in the [capacity model](capacity-model.md).\n\n| name | what | unit | formula | inputs and where it holds | source |\n|---|---|---|---|---|---|\n",
+    );
+    for formula in FORMULAE {
+        let inputs: Vec<String> =
+            formula.inputs.iter().map(|i| format!("`{}`: {}, {}", i.name, i.meaning, i.domain)).collect();
+        let bounds = formula.at_most.iter().map(|(low, high)| format!("`{low}` at most `{high}`"));
+        let inputs: Vec<String> = inputs.into_iter().chain(bounds).collect();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | `{}` | {} | {} |",
+            formula.name,
+            formula.meaning,
+            formula.unit,
+            formula.formula,
+            inputs.join("; "),
+            formula.source
+        );
+    }
+    generated("docs/formulae.md", &text);
 }
 
 fn yaml(rules: &[PolicyRule]) -> String {

@@ -1,18 +1,22 @@
 //! The command line: one file a subcommand, thin: parse, call, print.
 //!
 //! Exit codes: 0 done, 1 a spec that cannot be met or an application that is not ready, 2 bad usage, 3 no such
-//! application, 4 no answer of the cluster. Nothing here decides a size.
+//! application, 4 no answer of the cluster; `diff` has those of `kubectl diff`. Nothing here decides a size.
 
 mod agent;
 mod calc;
+mod climb;
 mod completions;
 pub mod crd;
+mod diff;
 mod explain;
 pub mod input;
+mod live;
 mod plan;
 mod render;
 pub mod run;
 mod status;
+mod users;
 pub mod yaml;
 
 use std::process::ExitCode;
@@ -28,7 +32,7 @@ use crate::controller::look::LookError;
     version,
     about = "From what an application must bear to the architecture that bears it",
     long_about = "One ScaledApp says what an application must bear: users, latency, availability, growth.\nscaledapp derives the architecture from it, sizes every tier and says why.",
-    after_help = "Begin with:\n  scaledapp plan -f manifests/samples/hello.yaml        what ten thousand users need, and why\n  scaledapp plan -f app.yaml --users 2000000            what two million would need\n  scaledapp explain profile.cpuPerRequest               what a field means, and where its default comes from\n  scaledapp status hello --watch                        how it is, in the cluster",
+    after_help = "Begin with:\n  scaledapp plan -f manifests/samples/hello.yaml        what ten thousand users need, and why\n  scaledapp plan -f app.yaml --users 10k,100k,1M        the climb: what each step needs, and where rungs are entered\n  scaledapp plan -f app.yaml --why database             one tier's derivation, with the numbers put in\n  scaledapp diff -f app.yaml --live                     what would change of what runs\n  scaledapp explain profile.cpuPerRequest               what a field means, and where its default comes from\n  scaledapp status hello --watch                        how it is, in the cluster",
     propagate_version = true
 )]
 pub struct Cli {
@@ -40,9 +44,11 @@ pub struct Cli {
 enum Command {
     /// Shows what a spec needs, tier by tier, with the reasons
     Plan(plan::PlanArgs),
+    /// Shows what would change: between two specs, or between a spec and what runs
+    Diff(diff::DiffArgs),
     /// Prints the manifests that the operator would write
     Render(render::RenderArgs),
-    /// Explains the fields of the spec: type, default, grade of the evidence, source
+    /// Explains fields of the spec and constants of the planner: meaning, default, grade of the evidence, source
     Explain(explain::ExplainArgs),
     /// Computes one formula of the capacity model by itself
     Calc(calc::CalcArgs),
@@ -71,6 +77,9 @@ pub enum CliError {
     /// The operator ended.
     #[error("{0}")]
     Operator(String),
+    /// There are differences; told already.
+    #[error("there are differences")]
+    Differs,
     /// The application is there and not ready; told already.
     #[error("the application is not ready")]
     NotReady,
@@ -87,6 +96,7 @@ pub enum CliError {
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Plan(args) => plan::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Calc(args) => calc::run(&args),
@@ -98,7 +108,7 @@ pub fn run() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(CliError::Refused | CliError::NotReady) => ExitCode::from(1),
+        Err(CliError::Refused | CliError::NotReady | CliError::Differs) => ExitCode::from(1),
         // A closed pipe, as of `| head`, is the reader's wish.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(CliError::Operator(error)) => {

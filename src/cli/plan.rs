@@ -1,4 +1,4 @@
-//! `scaledapp plan -f FILE`: what a spec needs, before anything is written.
+//! `scaledapp plan -f FILE`: what a spec needs, and why, before anything is written.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,16 +6,21 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::CliError;
+use super::climb::{self, Ground};
 use super::input::{self, Document};
-use crate::api::ScaledApp;
+use super::live::{self, LiveArgs, Start};
+use super::users::{self, Users};
+use super::{CliError, yaml};
 use crate::domain::{Environment, Problem, ValidApp, validate};
+use crate::planner::climb::{Subject as Climber, climb as climb_of, with_users};
 use crate::planner::{Catalogue, Finding, FindingKind, Plan, RecordedPlan, Severity, changes, effective, plan};
-use crate::report::{findings, plan_table};
+use crate::report::html::{Subject, steps_of};
+use crate::report::why::{askable, tiers as why_tiers, why};
+use crate::report::{findings, html_report, plan_table};
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  scaledapp plan -f app.yaml                              what it needs now\n  scaledapp plan -f app.yaml --users 2000000              and with two million users a day\n  scaledapp plan -f app.yaml -o json | jq .tiers[].replicas\n  scaledapp plan -f app.yaml -o recorded > before.json    keep it, change the spec, then:\n  scaledapp plan -f app.yaml --previous before.json       what changes, and what would wait for an approval\n\nExit codes: 0 planned, 1 the spec cannot be met, 2 bad usage."
+    after_help = "Examples:\n  scaledapp plan -f app.yaml                              what it needs now\n  scaledapp plan -f app.yaml --users 2M                   and with two million users a day\n  scaledapp plan -f app.yaml --users 1k,10k,100k,1M,10M   the climb: each step, and where rungs are entered\n  scaledapp plan -f app.yaml --why database               one tier's derivation, with the numbers put in\n  scaledapp plan -f app.yaml --why demand                 where the load comes from; --why cost: the price\n  scaledapp plan -f app.yaml -o json | jq .tiers[].replicas\n  scaledapp plan -f app.yaml -o html > report.html        the same as a page, with the drawing and the climb as charts\n  scaledapp plan -f app.yaml --live                       what changes of what runs in the cluster\n  scaledapp plan -f app.yaml -o recorded > before.json    keep it, change the spec, then:\n  scaledapp plan -f app.yaml --previous before.json       what changes, and what would wait for an approval\n\nExit codes: 0 planned, 1 the spec cannot be met, of a climb: at none of its steps, 2 bad usage,\n4 the cluster could not be asked (--live)."
 )]
 pub(super) struct PlanArgs {
     /// File with one or more ScaledApps; - is the standard input
@@ -30,22 +35,33 @@ pub(super) struct PlanArgs {
     /// Recorded plan that the new one starts from, of `-o recorded` or a ControllerRevision
     #[arg(long, value_name = "FILE")]
     previous: Option<PathBuf>,
-    /// Plans for so many users a day instead of the declared load
-    #[arg(long, value_name = "N")]
-    users: Option<i64>,
-    /// Namespace of documents that name none
-    #[arg(short, long, default_value = "default")]
-    namespace: String,
+    #[command(flatten)]
+    live: LiveArgs,
+    /// Plans for so many users a day instead of the declared load: 250000, 250k or 1.5M; several, as in
+    /// 1k,10k,100k, are climbed step by step, each planned by itself
+    #[arg(long, value_name = "N[,N...]", value_parser = users::parse, allow_hyphen_values = true)]
+    users: Option<Users>,
+    /// Shows the derivation of one tier, of `demand` or of `cost`, each formula with its numbers: `database`, `web`,
+    /// or `web/NAME` of several
+    #[arg(long, value_name = "TIER[/NAME]")]
+    why: Option<String>,
+    /// Namespace of documents that name none; default: `default`, with --live that of the context
+    #[arg(short, long)]
+    namespace: Option<String>,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     /// For people
     Table,
     /// The whole plan with all reasons
     Json,
+    /// The same as YAML
+    Yaml,
     /// What a later plan must know of this one, for --previous
     Recorded,
+    /// One page for a browser: the drawing, the climb as charts, every reason
+    Html,
 }
 
 struct Outcome {
@@ -63,34 +79,27 @@ impl Outcome {
 
 pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
     let environment = input::environment(args.environment.as_deref())?;
-    let previous = args.previous.as_deref().map(input::recorded).transpose()?;
     let (documents, others) = input::documents(&input::read(&args.filename)?, &args.filename)?;
     for other in others {
         anstream::eprintln!("Passed over: {other}, which is no ScaledApp.");
     }
-    if previous.is_some() && documents.len() > 1 {
-        return Err(CliError::Usage("--previous belongs to one ScaledApp, and the file holds several".to_owned()));
+    let start = start(args, &documents)?;
+    let several = args.users.as_ref().filter(|users| users.single().is_none());
+    if let Some(users) = several {
+        combined(args)?;
+        let ground = Ground {
+            note: &start.note,
+            namespace: &start.namespace,
+            environment: &environment,
+            previous: start.recorded.as_ref(),
+        };
+        return climb::run(documents, users.all(), &ground, args.output);
     }
-    let note = match (&args.previous, &previous) {
-        (Some(path), Some(recorded)) => format!("Previous plan: {} of {}.", recorded.hash, path.display()),
-        _ => "Previous plan: none, so everything is planned afresh.".to_owned(),
-    };
     let outcomes: Vec<Outcome> =
-        documents.into_iter().map(|document| outcome(args, document, &environment, previous.as_ref())).collect();
-    match args.output {
-        Form::Table => tables(&note, &outcomes, previous.as_ref())?,
-        Form::Json => {
-            anstream::eprintln!("{note}");
-            print(outcomes.iter().map(json_of))?;
-        }
-        Form::Recorded => {
-            anstream::eprintln!("{note}");
-            print(outcomes.iter().filter(|o| !o.refused()).filter_map(|o| recorded_of(o, previous.as_ref())))?;
-        }
-    }
-    let refused = outcomes.iter().filter(|outcome| outcome.refused());
+        documents.into_iter().map(|document| outcome(args, document, &environment, &start)).collect();
+    shown(args, &start, &environment, &outcomes)?;
     let mut any = false;
-    for outcome in refused {
+    for outcome in outcomes.iter().filter(|outcome| outcome.refused()) {
         any = true;
         if args.output != Form::Table {
             anstream::eprint!("{}", findings(&outcome.findings));
@@ -100,18 +109,103 @@ pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
     if any { Err(CliError::Refused) } else { Ok(()) }
 }
 
-fn outcome(args: &PlanArgs, document: Document, environment: &Environment, previous: Option<&RecordedPlan>) -> Outcome {
-    let mut namespace = args.namespace.clone();
+/// What does not go with several numbers of users.
+fn combined(args: &PlanArgs) -> Result<(), CliError> {
+    let wrong = |what: &str| Err(CliError::Usage(format!("{what}: give --users one number")));
+    match (args.output, &args.why) {
+        (Form::Recorded, _) => wrong("-o recorded holds one plan, and a climb has several"),
+        (Form::Html, _) => wrong("-o html draws one plan, with a climb of its own below it"),
+        (_, Some(_)) => wrong("--why shows one plan, and a climb has several"),
+        _ => Ok(()),
+    }
+}
+
+/// The recorded plan from which everything starts.
+fn start(args: &PlanArgs, documents: &[Document]) -> Result<Start, CliError> {
+    let given = if args.live.live { "--live" } else { "--previous" };
+    let namespace = args.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    if !args.live.live && args.previous.is_none() {
+        let note = "Previous plan: none, so everything is planned afresh.".to_owned();
+        return Ok(Start { note, recorded: None, namespace });
+    }
+    let [document] = documents else {
+        return Err(CliError::Usage(format!("{given} belongs to one ScaledApp, and the file holds several")));
+    };
+    if let Some(path) = &args.previous {
+        let plan = input::recorded(path)?;
+        let note = format!("Previous plan: {} of {}.", plan.hash, path.display());
+        return Ok(Start { note, recorded: Some(plan), namespace });
+    }
+    let of_document = document.app.as_ref().ok().and_then(|app| app.metadata.namespace.as_deref());
+    live::newest(&args.live, of_document.or(args.namespace.as_deref()), &document.name)
+}
+
+fn shown(args: &PlanArgs, start: &Start, environment: &Environment, outcomes: &[Outcome]) -> Result<(), CliError> {
+    if args.output == Form::Table {
+        return tables(args, start, outcomes);
+    }
+    anstream::eprintln!("{}", start.note);
+    let previous = start.recorded.as_ref();
+    match (args.output, &args.why) {
+        (Form::Recorded, Some(_)) => {
+            Err(CliError::Usage("--why explains a plan and -o recorded keeps one: give one of them".to_owned()))
+        }
+        (Form::Html, Some(_)) => Err(CliError::Usage("-o html holds every reason already: leave --why out".to_owned())),
+        (Form::Html, None) => page(start, environment, outcomes),
+        (Form::Recorded, None) => {
+            print(args.output, outcomes.iter().filter(|o| !o.refused()).filter_map(|o| recorded_of(o, previous)))
+        }
+        (form, Some(wanted)) => {
+            let mut reasons = Vec::new();
+            for (_, plan) in outcomes.iter().filter_map(|outcome| outcome.plan.as_deref()) {
+                reasons.push(reasons_of(plan, wanted)?);
+            }
+            print(form, reasons.into_iter())
+        }
+        (form, None) => print(form, outcomes.iter().map(json_of)),
+    }
+}
+
+fn page(start: &Start, environment: &Environment, outcomes: &[Outcome]) -> Result<(), CliError> {
+    let previous = start.recorded.as_ref();
+    let planned = |outcome: &Outcome| {
+        let (app, plan) = &**outcome.plan.as_ref()?;
+        let subject = Climber { name: &outcome.name, namespace: &outcome.namespace, spec: &app.spec };
+        let climb = climb_of(subject, &Catalogue::builtin(), environment, previous, &steps_of(app));
+        Some((climb, changes::classify(previous, plan)))
+    };
+    let beside: Vec<_> = outcomes.iter().map(planned).collect();
+    let subjects: Vec<Subject<'_>> = outcomes
+        .iter()
+        .zip(&beside)
+        .map(|(outcome, beside)| Subject {
+            name: &outcome.name,
+            namespace: &outcome.namespace,
+            planned: outcome.plan.as_deref().map(|(app, plan)| (app, plan)),
+            findings: &outcome.findings,
+            changes: beside.as_ref().map_or(&[], |(_, changes)| changes),
+            climb: beside.as_ref().map(|(climb, _)| climb),
+        })
+        .collect();
+    let text = html_report(&start.note, &subjects).map_err(|error| CliError::Operator(error.to_string()))?;
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+fn outcome(args: &PlanArgs, document: Document, environment: &Environment, start: &Start) -> Outcome {
+    let mut namespace = start.namespace.clone();
+    let users = args.users.as_ref().and_then(Users::single);
     let checked = document.app.map_err(|problem| vec![problem]).and_then(|mut app| {
-        namespace = app.metadata.namespace.clone().unwrap_or_else(|| args.namespace.clone());
-        if let Some(users) = args.users {
-            with_users(&mut app, users);
+        if let Some(named) = app.metadata.namespace.clone() {
+            namespace = named;
+        }
+        if let Some(users) = users {
+            app.spec = with_users(&app.spec, users);
         }
         validate(&document.name, &namespace, None, &app.spec, environment)
     });
     match checked {
         Ok(app) => {
-            let planned = plan(&app, &Catalogue::builtin(), environment, previous);
+            let planned = plan(&app, &Catalogue::builtin(), environment, start.recorded.as_ref());
             let findings = planned.findings.clone();
             Outcome { name: document.name, namespace, plan: Some(Box::new((app, planned))), findings }
         }
@@ -122,26 +216,25 @@ fn outcome(args: &PlanArgs, document: Document, environment: &Environment, previ
     }
 }
 
-fn with_users(app: &mut ScaledApp, users: i64) {
-    let targets = &mut app.spec.targets;
-    targets.daily_active_users = Some(users);
-    targets.peak_requests_per_second = None;
-    targets.peak_concurrent_users = None;
-    targets.seconds_between_requests = None;
-}
-
 fn finding(problem: Problem) -> Finding {
     Finding::new(Severity::Error, FindingKind::InvalidSpec, problem.field, problem.message)
 }
 
-fn tables(note: &str, outcomes: &[Outcome], previous: Option<&RecordedPlan>) -> Result<(), CliError> {
+fn tables(args: &PlanArgs, start: &Start, outcomes: &[Outcome]) -> Result<(), CliError> {
     let mut out = anstream::stdout();
-    writeln!(out, "{note}")?;
+    writeln!(out, "{}", start.note)?;
     for outcome in outcomes {
         writeln!(out)?;
-        match &outcome.plan {
-            Some(planned) if !outcome.refused() => {
-                let changed = changes::classify(previous, &planned.1);
+        match (&outcome.plan, &args.why) {
+            (Some(planned), Some(wanted)) => {
+                let text = why(&planned.1, wanted).ok_or_else(|| no_tier(&planned.1, wanted))?;
+                write!(out, "{text}")?;
+                if outcome.refused() {
+                    write!(out, "\n{}", findings(&outcome.findings))?;
+                }
+            }
+            (Some(planned), None) if !outcome.refused() => {
+                let changed = changes::classify(start.recorded.as_ref(), &planned.1);
                 write!(out, "{}", plan_table(&planned.1, &changed))?;
             }
             _ => {
@@ -151,6 +244,26 @@ fn tables(note: &str, outcomes: &[Outcome], previous: Option<&RecordedPlan>) -> 
         }
     }
     Ok(())
+}
+
+fn no_tier(plan: &Plan, wanted: &str) -> CliError {
+    CliError::Usage(format!("{} has no {wanted} to explain; there is {}", plan.app, askable(plan).join(", ")))
+}
+
+/// What `--why` shows, for machines: the tiers with their reasons, or the reasons alone.
+fn reasons_of(plan: &Plan, wanted: &str) -> Result<Value, CliError> {
+    let tiers = why_tiers(plan, wanted);
+    match wanted.to_lowercase().as_str() {
+        "demand" => Ok(
+            json!({"demand": plan.demand, "demandAtHorizon": plan.demand_at_horizon, "reasons": plan.demand_reasons}),
+        ),
+        "cost" => Ok(json!({"monthlyCost": plan.monthly_cost})),
+        _ if tiers.is_empty() => {
+            let external = plan.external.iter().find(|external| external.name == wanted.to_lowercase());
+            external.map(|external| json!(external)).ok_or_else(|| no_tier(plan, wanted))
+        }
+        _ => Ok(json!(tiers)),
+    }
 }
 
 fn json_of(outcome: &Outcome) -> Value {
@@ -167,13 +280,17 @@ fn recorded_of(outcome: &Outcome, previous: Option<&RecordedPlan>) -> Option<Val
 }
 
 /// One value as it is, several as a list.
-fn print(values: impl Iterator<Item = Value>) -> Result<(), CliError> {
+pub(super) fn print(form: Form, values: impl Iterator<Item = Value>) -> Result<(), CliError> {
     let mut values: Vec<Value> = values.collect();
     let value = match values.len() {
         0 => return Ok(()),
         1 => values.swap_remove(0),
         _ => Value::Array(values),
     };
-    let text = serde_json::to_string_pretty(&value).map_err(std::io::Error::from)?;
-    Ok(writeln!(std::io::stdout(), "{text}")?)
+    let text = if form == Form::Yaml {
+        yaml::to_string(&value).map_err(std::io::Error::other)?
+    } else {
+        serde_json::to_string_pretty(&value).map_err(std::io::Error::from)? + "\n"
+    };
+    Ok(write!(std::io::stdout(), "{text}")?)
 }

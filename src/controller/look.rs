@@ -20,7 +20,7 @@ use super::error::message_of;
 /// For a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// For one look.
-const ANSWER: Duration = Duration::from_secs(30);
+pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// Longest silence of the server; a watch that has nothing to say is ended by the server before.
 const SILENCE: Duration = Duration::from_secs(90);
 /// Nodes that are asked for at the same time.
@@ -65,6 +65,11 @@ pub enum LookError {
     /// The user may not.
     #[error("you may not read ScaledApps here, which needs get, list and watch of scaledapps.scaledapp.dev: {0}")]
     Forbidden(String),
+    /// The user may not read what the operator remembers.
+    #[error(
+        "you may not read the recorded plans here, which needs list of controllerrevisions.apps: {0}; a plan in a file is read with --previous"
+    )]
+    PlansForbidden(String),
     /// The cluster does not know the user.
     #[error("the cluster does not accept your credentials ({0}): log in again, or take another context")]
     Unauthorized(String),
@@ -147,11 +152,7 @@ impl Looker {
     /// # Errors
     /// When the application cannot be read.
     pub async fn look(&self) -> Result<Look, LookError> {
-        let late = |_| LookError::Unreachable {
-            address: self.address.clone(),
-            why: format!("no answer within {} s", ANSWER.as_secs()),
-        };
-        tokio::time::timeout(ANSWER, self.read()).await.map_err(late)?
+        tokio::time::timeout(ANSWER, self.read()).await.map_err(|_| self.late())?
     }
 
     async fn read(&self) -> Result<Look, LookError> {
@@ -175,6 +176,12 @@ impl Looker {
         Ok(Look { app, pods, zones, notes })
     }
 
+    /// Where is looked: the namespace that was given, or the context's.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     pub(super) fn apps(&self) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.namespace, &ApiResource::erase::<ScaledApp>(&()))
     }
@@ -185,6 +192,13 @@ impl Looker {
 
     pub(super) fn selector(&self) -> String {
         format!("{}={}", labels::APP, self.name)
+    }
+
+    pub(super) fn late(&self) -> LookError {
+        LookError::Unreachable {
+            address: self.address.clone(),
+            why: format!("no answer within {} s", ANSWER.as_secs()),
+        }
     }
 
     fn pods_of_app(&self) -> ListParams {

@@ -25,6 +25,7 @@ pub mod preflight;
 pub mod prune;
 pub mod queue;
 pub mod rbac;
+pub mod recall;
 pub mod reconcile;
 pub mod revisions;
 pub mod spectator;

@@ -5,20 +5,19 @@ use serde_json::json;
 
 use super::availability::Objective;
 use super::database::{self, Members};
-use super::demand::{self, round};
+use super::demand;
 use super::engines::{Around, Engines};
 use super::ladder::{self, Climb};
 use super::model::Catalogue;
 use super::packing::Context;
-use super::plan::{
-    DatabaseSettings, Finding, FindingKind, MonthlyCost, Plan, Proposal, Severity, Size, Tier, TierPlan,
-};
+use super::plan::{DatabaseSettings, Finding, FindingKind, Plan, Proposal, Severity, Size, Tier, TierPlan};
 use super::recorded::RecordedPlan;
 use super::staffing::Queue;
 use super::web::{self, Shape, WebNeed};
-use super::{cache, changes, edge, engine_settings, external, findings, kept, lints, pool, proxy, worker};
+use super::{
+    cache, chain, changes, edge, engine_settings, external, findings, kept, lints, pool, prices, proxy, traffic, worker,
+};
 use crate::api::{ChangeClass, ChangePolicy, LoadBalancing, ProposedChange, SessionStore};
-use crate::domain::quantity::GIB;
 use crate::domain::{Bytes, Environment, Millicores, ValidApp};
 
 /// The plan of an application, with what its recorded plan keeps.
@@ -119,6 +118,8 @@ fn assemble(
     }
     tiers.extend(engines.tiers);
     waiting.extend(engines.waiting);
+    traffic::add(&ctx, &mut tiers, &mut findings);
+    let availability = chain::availability(&ctx, &tiers, &mut findings);
     let mut plan = Plan {
         app: app.name.to_string(),
         namespace: app.namespace.clone(),
@@ -126,10 +127,12 @@ fn assemble(
         as_of: app.targets.as_of.clone(),
         demand: demands.now.figures(),
         demand_at_horizon: demands.horizon.figures(),
+        demand_reasons: demand::reasons(app, catalogue, &demands),
         ladder,
-        monthly_cost: cost(catalogue, &tiers),
+        monthly_cost: prices::cost(catalogue, &mut tiers),
         tiers,
         external,
+        availability,
         findings,
         catalogue: catalogue.revision.clone(),
         images: match previous {
@@ -176,27 +179,11 @@ fn image_list(plan: &Plan) -> Vec<&str> {
     plan.images.named().into_iter().filter(|(name, _)| runs(name)).map(|(_, image)| image.as_str()).collect()
 }
 
-/// Prices at the fewest and at the most pods.
 /// What the cache, ours or somebody else's, keeps away from the database.
 fn cached(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> Option<cache::Fit> {
     match (&app.cache, &app.externals.cache) {
         (Some(declared), _) => Some(cache::fit(catalogue, declared, largest)),
         (None, elsewhere) => elsewhere.as_ref().map(|declared| cache::expected(catalogue, declared)),
-    }
-}
-
-fn cost(catalogue: &Catalogue, tiers: &[TierPlan]) -> MonthlyCost {
-    let price = |size: Size, pods: u32| {
-        let gib = |bytes: Bytes| bytes.0 as f64 / GIB as f64;
-        f64::from(pods)
-            * (size.cpu.cores() * catalogue.price_core.value
-                + gib(size.memory) * catalogue.price_memory_gib.value
-                + gib(size.storage) * catalogue.price_storage_gib.value)
-    };
-    MonthlyCost {
-        currency: catalogue.currency.to_owned(),
-        low: round(tiers.iter().map(|t| price(t.per_replica, t.replicas.min) + price(t.settings.routers(), 1)).sum()),
-        high: round(tiers.iter().map(|t| price(t.per_replica, t.replicas.max) + price(t.settings.routers(), 1)).sum()),
     }
 }
 

@@ -5,17 +5,37 @@
 
 use super::model::{Catalogue, Constant};
 
-/// The probability that at least `needed` of `members` are up.
+/// The probability that at least `needed` of `members` are up, each with probability `each`.
+///
+/// Each term of the binomial distribution follows from the one before it, from all up downwards. Far from its mean
+/// the answer is 1 or 0, whatever the terms would underflow to.
 #[must_use]
 pub fn k_of_n(needed: u32, members: u32, each: f64) -> f64 {
-    (needed..=members)
-        .map(|up| binomial(members, up) * each.powi(up as i32) * (1.0 - each).powi((members - up) as i32))
-        .sum()
+    if needed == 0 || each >= 1.0 {
+        return 1.0;
+    }
+    if each <= 0.0 || needed > members {
+        return 0.0;
+    }
+    let (count, spare) = (f64::from(members), f64::from(members - needed));
+    let (mean, deviation) = (count * (1.0 - each), (count * each * (1.0 - each)).sqrt());
+    if spare > mean + FAR * deviation + FAR {
+        return 1.0;
+    }
+    if spare < mean - FAR * deviation {
+        return 0.0;
+    }
+    let mut term = each.powi(members as i32);
+    let mut sum = term;
+    for down in 1..=members - needed {
+        term *= f64::from(members + 1 - down) / f64::from(down) * (1.0 - each) / each;
+        sum += term;
+    }
+    sum.min(1.0)
 }
 
-fn binomial(n: u32, k: u32) -> f64 {
-    (1..=k.min(n - k)).fold(1.0, |product, i| product * f64::from(n + 1 - i) / f64::from(i))
-}
+/// Standard deviations beyond which nothing is left of a double's digits.
+const FAR: f64 = 40.0;
 
 /// What can be promised at most over so many zones.
 #[must_use]

@@ -5,10 +5,11 @@
 //! stands while it fits (`settle`); its settings are in `engine_settings`.
 
 use super::model::{CPU_STEPS, quarter_step};
-use super::packing::Context;
+use super::packing::{Context, figure, scaled, size_text};
 use super::plan::{FindingKind, Severity, Size};
 use super::pool::{self, Caps, PoolPods, Wanted};
 use super::queueing::{erlang_c, square_root_staffing, staffing_quality};
+use super::replication::{Replication, replication};
 use super::{Finding, plan::Requirement};
 use crate::api::{Pooling, Trigger};
 use crate::domain::quantity::{GIB, MIB};
@@ -89,6 +90,25 @@ fn shares(ctx: &Context<'_>, need: &DatabaseNeed, members: u32) -> (f64, f64) {
     let primary = need.writes + need.reads * (1.0 - offload);
     let replaying = need.writes * ctx.catalogue.replay_share.value;
     (primary, replaying + need.reads * offload / f64::from(members - 2))
+}
+
+/// What the members write: the reads that stay on the primary are those that no replica takes.
+#[must_use]
+pub fn writing(ctx: &Context<'_>, members: u32) -> Replication {
+    let stay = if members < 3 { 1.0 } else { 1.0 - ctx.catalogue.offload_share.value };
+    replication(ctx, members, ctx.demands.soon.reads * stay)
+}
+
+/// Primaries on the largest machines that would bear the load, split by key; 1 where one does.
+#[must_use]
+pub fn primaries(ctx: &Context<'_>, need: &DatabaseNeed, members: u32) -> u32 {
+    let catalogue = ctx.catalogue;
+    let (primary, _) = shares(ctx, need, members);
+    let cores = staffed(ctx, primary) / CPU_STEPS[CPU_STEPS.len() - 1].cores();
+    let bytes = ctx.demands.horizon.bytes.max(ctx.demands.soon.bytes) * catalogue.bloat_factor.value;
+    let operations = writing(ctx, members).operations / catalogue.volume_operations_most.value;
+    let most = cores.max(bytes / catalogue.database_bytes_ceiling.value).max(operations);
+    (most.ceil() as u32).max(1)
 }
 
 /// Cores with which waiting stays short.
@@ -237,25 +257,22 @@ pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: 
         |kind, field: &str, message: String| findings.push(Finding::new(Severity::Error, kind, field, message));
     let largest = room(ctx);
     let (primary, replica) = shares(ctx, need, sizing.members);
+    let primaries = primaries(ctx, need, sizing.members);
     if staffed(ctx, primary) * 1000.0 > largest.cpu.0 as f64 && sizing.members >= 3 {
         error(
             FindingKind::WritesAboveOnePrimary,
             "spec.targets",
-            format!(
-                "All writes and the reads that must be fresh need {:.1} cores on one primary, and the largest pod has {}: lower the load, spec.profile.queriesPerRequest or the share of writes, or offer larger nodes (environment.largestPod).",
-                staffed(ctx, primary),
-                largest.cpu
-            ),
+            above_one_primary(staffed(ctx, primary), ctx.largest, primaries),
         );
     } else if staffed(ctx, replica) * 1000.0 > largest.cpu.0 as f64 {
         error(
             FindingKind::PodAboveLargestNode,
             "spec.targets",
             format!(
-                "Reads need {:.1} cores on each of {} members, and the largest pod has {}: lower spec.profile.queriesPerRequest, or offer larger nodes (environment.largestPod).",
-                staffed(ctx, replica),
+                "Reads need {} cores on each of {} members, and the largest pod has {}: lower spec.profile.queriesPerRequest, or offer larger nodes (environment.largestPod).",
+                figure(staffed(ctx, replica)),
                 sizing.members,
-                largest.cpu
+                figure(ctx.largest.cpu.cores())
             ),
         );
     }
@@ -264,8 +281,10 @@ pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: 
             FindingKind::PodAboveLargestNode,
             "spec.database",
             format!(
-                "A member needs {} of memory and the largest pod has {}: lower spec.profile.bytesWrittenPerUserPerDay or the horizon, or offer larger nodes (environment.largestPod).",
-                sizing.member.memory, largest.memory
+                "A member needs {} of memory, most of it for the tenth of {} of data and indexes in three months that is touched again and again, and the largest pod has {}: offer larger nodes (environment.largestPod), lower spec.profile.bytesWrittenPerUserPerDay, or pin what there is (spec.database.pin.memory) and let more reads go to the volume.",
+                size_text(sizing.member.memory),
+                scaled(need.data),
+                size_text(ctx.largest.memory)
             ),
         );
     }
@@ -276,12 +295,32 @@ pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: 
             FindingKind::StorageAboveOnePrimary,
             "spec.profile.bytesWrittenPerUserPerDay",
             format!(
-                "Data and indexes reach {} at the horizon, and one database bears {}: write less a user and day, keep large objects outside the database, or shorten spec.targets.growth.horizonMonths.",
-                super::packing::scaled(last),
-                super::packing::scaled(ceiling)
+                "Data and indexes reach {} at the horizon, and one database bears {}: write less a user and day, keep large objects outside the database, or shorten spec.targets.growth.horizonMonths. Split by key it would take {primaries} databases, which this version does not offer.",
+                scaled(last),
+                scaled(ceiling)
             ),
         );
     }
+    writing(ctx, sizing.members).check(ctx, findings);
+}
+
+/// Why one primary is not enough, and what is: larger nodes as long as there are such machines, several databases beyond.
+fn above_one_primary(cores: f64, largest: Size, primaries: u32) -> String {
+    let most = CPU_STEPS[CPU_STEPS.len() - 1].cores();
+    let needed = format!(
+        "All writes and the reads that must be fresh need {} cores on one primary, and the largest pod has {}",
+        figure(cores),
+        figure(largest.cpu.cores())
+    );
+    if cores <= most {
+        return format!(
+            "{needed}: offer larger nodes (environment.largestPod), or lower the load, spec.profile.queriesPerRequest or the share of writes."
+        );
+    }
+    format!(
+        "{needed}. No machine bears this: a primary of {} cores is as far as one database goes, and this version does not shard. Split the users over {primaries} or more applications, each with a database of its own, or keep these rows in a sharded database that somebody else runs (spec.database.provider: External); fewer queries (spec.profile.queriesPerRequest) and fewer writes help as well.",
+        figure(most)
+    )
 }
 
 /// Requirement of all members together.
@@ -291,10 +330,13 @@ pub fn requirement(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, conn
     let (primary, replica) = shares(ctx, need, sizing.members);
     // With one replica lost the others take its reads, so all together are busy with this much.
     let replicas = if sizing.members < 3 { 0.0 } else { replica * f64::from(sizing.members - 2) };
+    let writing = writing(ctx, sizing.members);
     Requirement {
         cpu_millicores: (primary + replicas) * 1000.0,
         staffed_cpu_millicores: staffed(ctx, busy(ctx, need, sizing.members)) * 1000.0 * members,
         memory_bytes: memory(ctx, need, connections) * members,
         storage_bytes: need.volume * members,
+        network_megabits_per_second: writing.megabits(),
+        volume_operations_per_second: writing.operations,
     }
 }

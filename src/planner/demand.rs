@@ -2,11 +2,15 @@
 //!
 //! Knows targets and profile only; no tier, size or limit.
 
+mod reasons;
+
 use super::cache::Fit;
 use super::model::Catalogue;
 use super::plan::DemandFigures;
 use super::proxy;
 use crate::domain::{ValidApp, ValidLoad, ValidWorker, defaults};
+
+pub use reasons::reasons;
 
 /// Days of a mean month.
 pub const DAYS_PER_MONTH: f64 = 365.0 / 12.0;
@@ -44,6 +48,8 @@ pub struct Demand {
     pub egress: f64,
     /// Bytes of rows in the database, without indexes.
     pub bytes: f64,
+    /// Dynamic requests under way at the services.
+    pub concurrent: f64,
 }
 
 /// Demand now, when stateful tiers are next looked at, and at the horizon.
@@ -88,7 +94,11 @@ fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Dem
         each.fold(0.0, |sum, jobs| sum + jobs)
     };
     let always = queries * profile.read_share.value;
+    // Little's law, with the mean of the time whose slowest hundredth is declared.
+    let mean_s = (profile.service_time_p99.value.as_seconds() / catalogue.tail_over_mean.value)
+        .max(profile.cpu_ms_per_request.value / 1000.0);
     Demand {
+        concurrent: computed * mean_s,
         average,
         peak,
         dynamic,
@@ -153,6 +163,7 @@ impl Demand {
             jobs_per_second: round(self.jobs),
             egress_megabits_per_second: round(self.egress),
             database_bytes: self.bytes.round() as u64,
+            concurrent_requests: round(self.concurrent),
         }
     }
 }

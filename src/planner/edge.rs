@@ -60,10 +60,11 @@ pub fn plan(ctx: &Context<'_>, web: &[&TierPlan]) -> TierPlan {
         cpu_millicores: need.busy * 1000.0,
         staffed_cpu_millicores: staffed * 1000.0,
         memory_bytes: base * f64::from(count) + connection_bytes * need.connections,
-        storage_bytes: 0.0,
+        ..Requirement::default()
     };
     let per_replica = Size { cpu, memory, storage: Bytes(0) };
-    let reasons = reasons(ctx, &need, bearing, count, per_replica, &settings);
+    let packed = Packed { bearing, count, size: per_replica, memory: requirement.memory_bytes };
+    let reasons = reasons(ctx, &need, packed, &settings);
     let packing = Packing {
         replicas: Replicas { min: count, max: count },
         per_replica,
@@ -94,15 +95,19 @@ fn settings(ctx: &Context<'_>, web: &[&TierPlan], max_connections: u32) -> EdgeS
     }
 }
 
-fn reasons(
-    ctx: &Context<'_>,
-    need: &EdgeNeed,
+/// What the pods were packed to.
+#[derive(Clone, Copy)]
+struct Packed {
     bearing: u32,
     count: u32,
     size: Size,
-    settings: &EdgeSettings,
-) -> Vec<Reason> {
+    /// Bytes that all of them need.
+    memory: f64,
+}
+
+fn reasons(ctx: &Context<'_>, need: &EdgeNeed, packed: Packed, settings: &EdgeSettings) -> Vec<Reason> {
     let catalogue = ctx.catalogue;
+    let Packed { bearing, count, size, memory } = packed;
     let replicas = |name: &str| {
         Reason::new(
             format!("replicas.{name}"),
@@ -141,20 +146,24 @@ fn reasons(
             "requests / requestsPerCore",
             catalogue.edge_requests_per_core.because(),
         )
-        .with("requests", figure(need.requests)),
+        .with("requests", figure(need.requests))
+        .with("requestsPerCore", catalogue.edge_requests_per_core.value),
         Reason::new(
             "requirement.staffedCpuMillicores",
             figure(need.busy * 1000.0 / catalogue.utilisation_ceiling.value),
             "busy / ceiling",
             catalogue.utilisation_ceiling.because(),
-        ),
+        )
+        .with("ceiling", catalogue.utilisation_ceiling.value),
         Reason::new(
             "requirement.memoryBytes",
-            figure(need.connections * catalogue.edge_connection_kib.value * 1024.0),
-            "connections * connection + base a pod",
+            figure(memory),
+            "connections * connection + base * replicas.max",
             catalogue.edge_connection_kib.because(),
         )
-        .with("connections", figure(need.connections)),
+        .with("connections", figure(need.connections))
+        .with("connectionKiB", catalogue.edge_connection_kib.value)
+        .with("baseMiB", catalogue.edge_base_mib.value),
         Reason::new(
             "settings.maxConnections",
             settings.max_connections,

@@ -54,6 +54,7 @@ pub fn plan(
     };
     let facts = Facts { ctx, need, sizing, pods, caps, open, settings: &settings, requirement };
     let mut reasons = facts.size_reasons();
+    reasons.extend(database::writing(ctx, sizing.members).reasons(ctx));
     reasons.extend(facts.setting_reasons());
     let packing = Packing {
         replicas: Replicas { min: sizing.members, max: sizing.members },
@@ -152,6 +153,10 @@ impl Facts<'_> {
             (Bottleneck::Cpu, self.staffed() * 1000.0 / member.cpu.0 as f64),
             (Bottleneck::Memory, memory / member.memory.0 as f64),
             (Bottleneck::Storage, self.need.volume / member.storage.0 as f64),
+            (
+                Bottleneck::VolumeOperations,
+                self.requirement.volume_operations_per_second / self.ctx.catalogue.volume_operations_usual.value,
+            ),
         ];
         parts.into_iter().fold(parts[0], |most, part| if part.1 > most.1 { part } else { most }).0
     }
@@ -198,56 +203,86 @@ impl Facts<'_> {
             "step(patroni + postgres + connections * backend + max(32 MiB, data * workingSet))",
             catalogue.working_set_share.because(),
         )
+        .with("patroniMiB", catalogue.patroni_mib.value)
+        .with("postgresMiB", catalogue.postgres_base_mib.value)
         .with("connections", self.open)
         .with("backendMiB", catalogue.backend_mib.value)
         .with("data", scaled(need.data))
         .with("workingSet", catalogue.working_set_share.value);
+        let last = ctx.demands.horizon.bytes.max(ctx.demands.soon.bytes) * catalogue.bloat_factor.value;
         let storage = Reason::new(
             "perReplica.storageBytes",
             member.storage.0,
-            "step(rows at the horizon * bloat / (1 - free) + 2 * write-ahead log)",
+            "step(rowsAtHorizon * bloat / (1 - free) + 2 * log)",
             catalogue.bloat_factor.because(),
         )
-        .with("rowsAtHorizon", scaled(ctx.demands.horizon.bytes))
+        .with("rowsAtHorizon", scaled(ctx.demands.horizon.bytes.max(ctx.demands.soon.bytes)))
+        .with("log", scaled(database::log_bytes(last)))
         .with("bloat", catalogue.bloat_factor.value)
         .with("free", catalogue.free_share.value)
         .with("bytesPerUserAndDay", ctx.app.profile.bytes_written_per_user_per_day.value);
-        let together =
-            |quantity: &str, value: u64| Reason::new(quantity, value, "database + lag agent", "sum of the containers");
+        let together = |quantity: &str, value: u64, database: String, agent: String| {
+            Reason::new(quantity, value, "database + agent", "sum of the containers, with the agent that measures lag")
+                .with("database", database)
+                .with("agent", agent)
+        };
+        let agent = self.settings.agent;
         vec![
             members("max"),
             from_pin(pin.cpu.is_some(), "cpu", cpu),
             from_pin(pin.memory.is_some(), "memory", memory),
             from_pin(pin.storage.is_some(), "storage", storage),
             members("min"),
-            together("perReplica.cpuMillicores", member.cpu.0 + self.settings.agent.cpu.0),
-            together("perReplica.memoryBytes", member.memory.0 + self.settings.agent.memory.0),
+            together(
+                "perReplica.cpuMillicores",
+                member.cpu.0 + agent.cpu.0,
+                member.cpu.to_string(),
+                agent.cpu.to_string(),
+            ),
+            together(
+                "perReplica.memoryBytes",
+                member.memory.0 + agent.memory.0,
+                scaled(member.memory.0 as f64),
+                scaled(agent.memory.0 as f64),
+            ),
             Reason::new(
                 "requirement.cpuMillicores",
                 figure(requirement.cpu_millicores),
-                "reads * readCpu + writes * writeCpu, replay on replicas",
+                if sizing.members < 3 {
+                    "reads * readCpu + writes * writeCpu"
+                } else {
+                    "reads * readCpu + writes * writeCpu * (1 + replay * (members - 2)), the reads of a lost replica on the others"
+                },
                 catalogue.read_cpu_ms.because(),
             )
+            .with("replay", catalogue.replay_share.value)
             .with("reads", figure(ctx.demands.soon.reads))
-            .with("writes", figure(ctx.demands.soon.writes)),
+            .with("writes", figure(ctx.demands.soon.writes))
+            .with("readCpuMs", catalogue.read_cpu_ms.value)
+            .with("writeCpuMs", catalogue.write_cpu_ms.value),
             Reason::new(
                 "requirement.staffedCpuMillicores",
                 figure(requirement.staffed_cpu_millicores),
-                "(busy + quality * sqrt(busy)) * overhead * members",
+                "(busy + quality * sqrt(busy)) * overhead * members, busy of the busiest member",
                 catalogue.database_overhead.because(),
-            ),
+            )
+            .with("busy", figure(database::busy(ctx, need, sizing.members)))
+            .with("quality", staffing_quality(ctx.objective.objective))
+            .with("overhead", catalogue.database_overhead.value),
             Reason::new(
                 "requirement.memoryBytes",
                 figure(requirement.memory_bytes),
-                "memory at work * members",
+                "atWork * members",
                 catalogue.backend_mib.because(),
-            ),
+            )
+            .with("atWork", scaled(requirement.memory_bytes / f64::from(sizing.members))),
             Reason::new(
                 "requirement.storageBytes",
                 figure(requirement.storage_bytes),
                 "volume * members",
                 catalogue.free_share.because(),
-            ),
+            )
+            .with("volume", scaled(requirement.storage_bytes / f64::from(sizing.members))),
         ]
     }
 

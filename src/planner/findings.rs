@@ -1,11 +1,12 @@
 //! Findings about the whole application: promises that cannot be kept, and what the owner should know.
 
 use super::availability::{Objective, zone_cap};
+use super::demand;
 use super::ladder::percent;
-use super::packing::Context;
+use super::packing::{Context, figure};
 use super::plan::{Finding, FindingKind, Severity, Tier, TierPlan, TierSettings};
 use crate::api::Durability;
-use crate::domain::{Millis, Origin, Sourced};
+use crate::domain::{Millis, Origin, Sourced, defaults};
 
 /// What is impossible or noteworthy before any tier is planned.
 pub fn promises(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -221,6 +222,8 @@ pub fn assumed(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
             is_default(requests_per_user_per_day),
             format!("requestsPerUserPerDay {}", requests_per_user_per_day.value),
         );
+    } else if ctx.app.has_database() || ctx.app.sessions.is_some() {
+        note(true, users_of_a_rate(ctx));
     }
     assumed.extend(assumed_of_tiers(ctx));
     if !assumed.is_empty() {
@@ -234,6 +237,16 @@ pub fn assumed(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
             ),
         ));
     }
+}
+
+/// A rate says nothing of how many users make it, and rows and sessions are counted by users.
+fn users_of_a_rate(ctx: &Context<'_>) -> String {
+    format!(
+        "{} users a day, since {} requests a second on average were declared and a user is taken to make {} a day (dailyActiveUsers with requestsPerUserPerDay says it better; rows and sessions are counted by users)",
+        figure(demand::daily_users(ctx.app).round()),
+        figure(ctx.demands.now.average),
+        defaults::REQUESTS_PER_USER.value
+    )
 }
 
 /// Defaults that move the tiers beside web and database.

@@ -47,12 +47,12 @@ pub fn ladder(ctx: &Context<'_>, climb: &Climb<'_>) -> Vec<LadderRung> {
         .map(|rung| match rung {
             Rung::LoadBalancer => load_balancer(ctx, climb),
             Rung::DatabaseReplicas => replicas(ctx, climb),
-            Rung::Shards => off(rung, "One primary takes all writes; this version does not shard."),
             Rung::Cache => cached(ctx, climb),
             Rung::CachingProxy => proxied(ctx, climb),
             Rung::SharedSessions => shared(ctx, climb),
             Rung::Queue => queued(ctx, climb),
             Rung::Regions => off(rung, "This version serves from one region."),
+            Rung::Shards => sharded(ctx, climb),
         })
         .collect()
 }
@@ -257,6 +257,16 @@ fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     on(rung, trigger, format!("{what}{}.", members(ctx, tier, trigger)))
 }
 
+/// Shards are not offered; whether they would be needed is said all the same.
+fn sharded(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+    let rung = Rung::Shards;
+    let Some((need, members)) = climb.database else { return off(rung, "No database is declared.") };
+    match database::primaries(ctx, &need, members.count) {
+        1 => off(rung, "One primary bears all writes."),
+        more => off(rung, format!("It would take {more} primaries, and this version does not shard.")),
+    }
+}
+
 fn proxied(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     let rung = Rung::CachingProxy;
     let demand = &ctx.demands.horizon;
@@ -287,9 +297,11 @@ fn proxied(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     };
     let what = if demand.peak > demand.origin {
         format!(
-            "It answers {} of {} requests a second, and takes {} busy cores off the services",
+            "It answers {} of {} requests a second, taken to be for {} pages and {} files, and takes {} busy cores off the services",
             figure(demand.peak - demand.origin),
             figure(demand.peak),
+            ctx.catalogue.proxy_pages.value,
+            ctx.catalogue.proxy_files.value,
             figure(cores)
         )
     } else {

@@ -9,13 +9,17 @@ pub mod availability;
 pub mod cache;
 pub mod caching;
 mod calm;
+mod chain;
 pub mod changes;
+pub mod climb;
 pub mod database;
 pub mod demand;
+pub mod diff;
 pub mod edge;
 mod engine_settings;
 mod engines;
 mod external;
+pub mod falls;
 mod findings;
 pub mod formulary;
 mod kept;
@@ -25,16 +29,20 @@ pub mod model;
 pub mod packing;
 pub mod plan;
 pub mod pool;
+mod prices;
 pub mod proxy;
 pub mod queue;
 pub mod queueing;
 pub mod recorded;
 pub mod redis;
+pub mod replication;
 pub mod response;
 mod router;
 pub mod sessions;
 mod settings;
 pub mod staffing;
+mod traffic;
+pub mod uses;
 pub mod web;
 mod why;
 pub mod worker;
@@ -44,8 +52,9 @@ pub use kept::effective;
 pub use model::{Catalogue, Constant};
 
 pub use plan::{
-    Bottleneck, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding, FindingKind,
-    LadderRung, MonthlyCost, Plan, PoolSettings, Proposal, ProxySettings, QueueSettings, Reason, RedisSettings,
-    Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan, TierSettings, WebSettings, WorkerSettings,
+    AvailabilityPart, Bottleneck, CostSpan, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan,
+    Finding, FindingKind, LadderRung, MonthlyCost, Plan, PlannedAvailability, PoolSettings, Proposal, ProxySettings,
+    QueueSettings, Reason, RedisSettings, Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan,
+    TierSettings, WebSettings, WorkerSettings,
 };
 pub use recorded::{RecordedPlan, RecordedTier};

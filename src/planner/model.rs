@@ -12,6 +12,8 @@ use crate::domain::{Grade, Millicores};
 pub struct Constant {
     /// What it is called in reasons.
     pub name: &'static str,
+    /// What it is, in one sentence.
+    pub meaning: &'static str,
     /// The number.
     pub value: f64,
     /// Its unit.
@@ -31,7 +33,7 @@ impl Constant {
 }
 
 macro_rules! catalogue {
-    ($($(#[$doc:meta])* $field:ident = $value:expr, $unit:literal, $grade:ident, $source:literal;)*) => {
+    ($(#[doc = $doc:literal] $field:ident = $value:expr, $unit:literal, $grade:ident, $source:literal;)*) => {
         /// Unit costs, limits and prices of one revision.
         #[derive(Serialize, Clone, Debug, PartialEq)]
         pub struct Catalogue {
@@ -39,7 +41,7 @@ macro_rules! catalogue {
             pub revision: String,
             /// Currency of the prices.
             pub currency: &'static str,
-            $($(#[$doc])* pub $field: Constant,)*
+            $(#[doc = $doc] pub $field: Constant,)*
         }
 
         impl Catalogue {
@@ -50,7 +52,12 @@ macro_rules! catalogue {
                     revision: REVISION.to_owned(),
                     currency: "USD",
                     $($field: Constant {
-                        name: stringify!($field), value: $value, unit: $unit, grade: Grade::$grade, source: $source,
+                        name: stringify!($field),
+                        meaning: $doc,
+                        value: $value,
+                        unit: $unit,
+                        grade: Grade::$grade,
+                        source: $source,
                     },)*
                 }
             }
@@ -59,6 +66,17 @@ macro_rules! catalogue {
             #[must_use]
             pub fn constants(&self) -> Vec<Constant> {
                 vec![$(self.$field,)*]
+            }
+
+            /// The catalogue with another value of one constant; `None` where there is none of that name.
+            #[must_use]
+            pub fn with_value(&self, name: &str, value: f64) -> Option<Self> {
+                let mut changed = self.clone();
+                match name {
+                    $(stringify!($field) => changed.$field.value = value,)*
+                    _ => return None,
+                }
+                Some(changed)
             }
         }
     };
@@ -118,6 +136,28 @@ catalogue! {
     write_cpu_ms = 1.67, "ms", A, "PostgresBench 2026-03: 600 transactions/s a core on managed network storage";
     /// CPU of replaying a write on a replica, of that of doing it.
     replay_share = 0.5, "share", D, "judgement: a replica applies pages and plans no queries";
+    /// Write-ahead log of a writing transaction.
+    wal_bytes_per_write = 1460.0, "bytes", B, "Postgres Professional's laboratory: pgbench's TPC-B wrote 20.5 MB of log for 14,047 transactions";
+    /// Log of a page that is changed for the first time since a checkpoint.
+    wal_page_bytes = 8192.0, "bytes", A, "PostgreSQL documentation, full_page_writes: the whole page goes into the log";
+    /// Log that a replica replays in a second.
+    replay_bytes_per_second = 50e6, "bytes/s", D, "judgement: replay is one process, here with its pages in memory";
+    /// How long a query may hold up replay.
+    replay_pause_seconds = 30.0, "s", A, "PostgreSQL's default max_standby_streaming_delay";
+    /// Operations of a volume for a writing transaction.
+    volume_operations_per_write = 3.4, "operations", A, "PostgresBench 2026-03: a volume of 16,000 operations/s gave 4,697 transactions/s on data far above memory";
+    /// Operations of a volume for a read.
+    volume_operations_per_read = 0.01, "operations", D, "judgement: the working set is planned into memory, and one read of a hundred is of something else";
+    /// Operations a second that usual network volumes give at most.
+    volume_operations_usual = 16_000.0, "operations/s", A, "AWS, most of a gp3 volume";
+    /// Operations a second that the fastest network volumes give.
+    volume_operations_most = 64_000.0, "operations/s", A, "AWS, most of an io2 volume within its usual latency";
+    /// Traffic up to which an ordinary node is enough.
+    node_megabits_ordinary = 1000.0, "Mbit/s", A, "GitLab reference architectures: an ordinary virtual machine below 1 Gbit/s, to be watched from 1 to 3";
+    /// Traffic above which nodes with a faster network are needed.
+    node_megabits_watched = 3000.0, "Mbit/s", A, "GitLab reference architectures: enhanced networking from 3 to 10 Gbit/s";
+    /// Slowest hundredth of a request's own time over its mean.
+    tail_over_mean = 4.6, "factor", B, "ln(100), of exponential service; real services vary less, so it is a lower mean and no size depends on it";
     /// Reads that bear a bounded lag and go to replicas.
     offload_share = 0.7, "share", D, "judgement: the rest is read back right after a write";
     /// Room for vacuum and checkpoints.

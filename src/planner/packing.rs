@@ -4,7 +4,7 @@ use super::availability::Objective;
 use super::cache::Fit;
 use super::demand::{Demands, round};
 use super::model::Catalogue;
-use super::plan::{Bottleneck, Reason, Replicas, Requirement, Roles, Size, Tier, TierPlan, TierSettings};
+use super::plan::{Bottleneck, CostSpan, Reason, Replicas, Requirement, Roles, Size, Tier, TierPlan, TierSettings};
 use crate::domain::{Bytes, Environment, Millicores, ValidApp};
 
 /// What every tier is planned from.
@@ -53,6 +53,9 @@ pub fn tier_plan(
 ) -> TierPlan {
     let members = packing.per_replica.times(packing.replicas.max);
     let total = members.plus(packing.settings.routers());
+    for reason in &mut reasons {
+        complete(reason, &requirement, packing.replicas);
+    }
     reasons.push(
         Reason::new(
             "total",
@@ -78,12 +81,34 @@ pub fn tier_plan(
             staffed_cpu_millicores: round(requirement.staffed_cpu_millicores),
             memory_bytes: requirement.memory_bytes.round(),
             storage_bytes: requirement.storage_bytes.round(),
+            network_megabits_per_second: round(requirement.network_megabits_per_second),
+            volume_operations_per_second: round(requirement.volume_operations_per_second),
         },
         bottleneck: packing.bottleneck,
         headroom_percent: headroom(requirement.cpu_millicores, total.cpu),
         roles: packing.roles,
+        monthly_cost: CostSpan::default(),
         settings: packing.settings,
         reasons,
+    }
+}
+
+/// Gives a reason the numbers of its own tier that its formula names.
+fn complete(reason: &mut Reason, requirement: &Requirement, replicas: Replicas) {
+    let known = [
+        ("replicas.max", replicas.max.to_string()),
+        ("replicas.min", replicas.min.to_string()),
+        ("members", replicas.max.to_string()),
+        ("busy", figure(requirement.cpu_millicores / 1000.0)),
+    ];
+    let words: Vec<&str> =
+        reason.formula.split(|c: char| !c.is_alphanumeric() && c != '.').filter(|word| !word.is_empty()).collect();
+    for (name, value) in known {
+        // What stands between words is prose: `busy` is an input where it is divided or multiplied.
+        let named = words.contains(&name) && reason.quantity != name;
+        if named && !reason.inputs.contains_key(name) && (name != "busy" || reason.formula.starts_with("busy /")) {
+            reason.inputs.insert(name.to_owned(), value);
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Plan {
     pub demand: DemandFigures,
     /// Demand at the horizon.
     pub demand_at_horizon: DemandFigures,
+    /// Why the demand is what it is, in the order of the derivation.
+    pub demand_reasons: Vec<Reason>,
     /// The rungs, in order.
     pub ladder: Vec<LadderRung>,
     /// The tiers, in the order in which a request passes them.
@@ -37,6 +39,8 @@ pub struct Plan {
     /// What somebody else runs: no pods of ours, and what the application will ask of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub external: Vec<ExternalPlan>,
+    /// What the tiers together give of the promised availability.
+    pub availability: PlannedAvailability,
     /// What the owner should know; a plan with an `Error` is never written.
     pub findings: Vec<Finding>,
     /// Rough cost of a month.
@@ -64,6 +68,8 @@ pub struct DemandFigures {
     pub jobs_per_second: f64,
     pub egress_megabits_per_second: f64,
     pub database_bytes: u64,
+    /// Dynamic requests under way at peak, by Little's law.
+    pub concurrent_requests: f64,
 }
 
 /// The rungs of the ladder.
@@ -149,6 +155,12 @@ impl Tier {
         }
     }
 
+    /// Whether more pods bear more load; members of the other tiers all do the same work.
+    #[must_use]
+    pub const fn spreads(self) -> bool {
+        matches!(self, Self::Edge | Self::Proxy | Self::Web | Self::Worker | Self::Pool)
+    }
+
     /// Whether the tier holds data that is nowhere else.
     #[must_use]
     pub const fn is_stateful(self) -> bool {
@@ -181,6 +193,8 @@ pub struct TierPlan {
     /// Roles of the members, of a database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Roles>,
+    /// Rough cost of a month.
+    pub monthly_cost: CostSpan,
     /// What the builders need of this tier.
     pub settings: TierSettings,
     /// Why each number is what it is.
@@ -237,6 +251,10 @@ pub struct Requirement {
     pub staffed_cpu_millicores: f64,
     pub memory_bytes: f64,
     pub storage_bytes: f64,
+    /// What the busiest pod sends with the spare lost; 0 where it is no question.
+    pub network_megabits_per_second: f64,
+    /// What the volume of the busiest member does; 0 where it is no question.
+    pub volume_operations_per_second: f64,
 }
 
 /// The resource that binds first.
@@ -249,6 +267,8 @@ pub enum Bottleneck {
     Latency,
     Availability,
     Connections,
+    Network,
+    VolumeOperations,
 }
 
 /// Members of a database by role; one primary always, members change roles.
@@ -272,6 +292,36 @@ pub struct Proposal {
     pub changes: Vec<ProposedChange>,
 }
 
+/// Availability as it is planned: tiers in a row, each by its members, never above what the zones give.
+#[derive(Serialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedAvailability {
+    /// The objective.
+    pub promised_percent: f64,
+    /// What the tiers of the request's way give together.
+    pub planned_percent: f64,
+    /// What the zones give at most.
+    pub zones_percent: f64,
+    /// The tiers of which a request needs every one.
+    pub parts: Vec<AvailabilityPart>,
+}
+
+/// One tier of the chain.
+#[derive(Serialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AvailabilityPart {
+    /// The tier.
+    pub tier: Tier,
+    /// Its name.
+    pub name: String,
+    /// Members that must be up.
+    pub needed: u32,
+    /// Members that there are at peak.
+    pub members: u32,
+    /// The probability of that.
+    pub percent: f64,
+}
+
 /// Rough cost of a month.
 #[derive(Serialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -281,6 +331,18 @@ pub struct MonthlyCost {
     /// At `replicas.min`.
     pub low: f64,
     /// At `replicas.max`.
+    pub high: f64,
+    /// Why each number is what it is.
+    pub reasons: Vec<Reason>,
+}
+
+/// Rough cost of a month of a part: at the fewest pods, and at the most.
+#[derive(Serialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct CostSpan {
+    pub currency: String,
+    pub low: f64,
     pub high: f64,
 }
 
@@ -304,6 +366,16 @@ impl Size {
             memory: Bytes(self.memory.0.saturating_mul(count)),
             storage: Bytes(self.storage.0.saturating_mul(count)),
         }
+    }
+}
+
+impl TierPlan {
+    /// Pods that bear the peak alone: those beyond them are the spare.
+    #[must_use]
+    pub fn needed_pods(&self) -> u32 {
+        let one = (self.per_replica.cpu.0 as f64).max(1.0);
+        let needed = (self.requirement.staffed_cpu_millicores / one - 1e-9).ceil();
+        (needed as u32).clamp(1, self.replicas.max.max(1))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::availability::with_spare;
 use super::model::quarter_step;
-use super::packing::{Context, Packing, figure, tier_plan};
+use super::packing::{Context, Packing, figure, size_text, tier_plan};
 use super::plan::{Bottleneck, PoolSettings, Reason, Replicas, Requirement, Size, Tier, TierPlan, TierSettings};
 use crate::api::Pooling;
 use crate::domain::quantity::MIB;
@@ -118,7 +118,7 @@ pub fn plan(ctx: &Context<'_>, need: &PoolNeed, pods: PoolPods, caps: Caps, want
         cpu_millicores: busy,
         staffed_cpu_millicores: busy / ctx.catalogue.utilisation_ceiling.value,
         memory_bytes: per_replica.memory.0 as f64 * f64::from(pods.bearing),
-        storage_bytes: 0.0,
+        ..Requirement::default()
     };
     let bottleneck = if pods.bearing > 1 || settings.pgbouncer.cpu > STEPS[0] {
         Bottleneck::Cpu
@@ -218,27 +218,38 @@ fn reasons(
         replicas("min"),
         cap("writeConnections", settings.write_connections, wanted.write),
         cap("readConnections", settings.read_connections, wanted.read),
-        Reason::new("perReplica.cpuMillicores", size.cpu.0, "pgbouncer + router + agent", "sum of the containers"),
-        Reason::new("perReplica.memoryBytes", size.memory.0, "pgbouncer + router + agent", "sum of the containers"),
+        Reason::new("perReplica.cpuMillicores", size.cpu.0, "pgbouncer + router + agent", "sum of the containers")
+            .with("pgbouncer", settings.pgbouncer.cpu)
+            .with("router", settings.router.cpu)
+            .with("agent", settings.agent.cpu),
+        Reason::new("perReplica.memoryBytes", size.memory.0, "pgbouncer + router + agent", "sum of the containers")
+            .with("pgbouncer", size_text(settings.pgbouncer.memory))
+            .with("router", size_text(settings.router.memory))
+            .with("agent", size_text(settings.agent.memory)),
         Reason::new(
             "requirement.cpuMillicores",
             figure(requirement.cpu_millicores),
-            "transactions / perCore of PgBouncer and router",
+            "transactions / perCore + transactions / perRouterCore",
             catalogue.pool_transactions_per_core.because(),
         )
-        .with("transactions", figure(need.transactions)),
+        .with("transactions", figure(need.transactions))
+        .with("perCore", catalogue.pool_transactions_per_core.value)
+        .with("perRouterCore", catalogue.router_transactions_per_core.value),
         Reason::new(
             "requirement.staffedCpuMillicores",
             figure(requirement.staffed_cpu_millicores),
             "busy / ceiling",
             catalogue.utilisation_ceiling.because(),
-        ),
+        )
+        .with("ceiling", catalogue.utilisation_ceiling.value),
         Reason::new(
             "requirement.memoryBytes",
             figure(requirement.memory_bytes),
-            "perReplica * bearing",
+            "memory * bearing",
             "sum of the containers",
-        ),
+        )
+        .with("memory", size_text(size.memory))
+        .with("bearing", pods.bearing),
         Reason::new(
             "settings.maxClientConnections",
             settings.max_client_connections,

@@ -133,7 +133,7 @@ pub fn plan(ctx: &Context<'_>, proxy: &ValidProxy, findings: &mut Vec<Finding>) 
         staffed_cpu_millicores: staffed * 1000.0,
         memory_bytes: need.objects * need.each / catalogue.proxy_fill.value
             + beside(ctx, &need, pods.bearing).0 * f64::from(pods.bearing),
-        storage_bytes: 0.0,
+        ..Requirement::default()
     };
     let least = pods.bearing == 1 && per_replica.cpu <= Millicores(100) && per_replica.memory.0 <= SMALLEST_MEMORY;
     let bottleneck = if least && pods.count > 1 {
@@ -252,20 +252,27 @@ fn reasons(
             "requests / requestsPerCore",
             catalogue.proxy_requests_per_core.because(),
         )
-        .with("requests", figure(need.requests)),
+        .with("requests", figure(need.requests))
+        .with("requestsPerCore", catalogue.proxy_requests_per_core.value),
         Reason::new(
             "requirement.staffedCpuMillicores",
             figure(requirement.staffed_cpu_millicores),
             "busy / ceiling",
             catalogue.utilisation_ceiling.because(),
-        ),
+        )
+        .with("ceiling", catalogue.utilisation_ceiling.value),
         Reason::new(
             "requirement.memoryBytes",
             figure(requirement.memory_bytes),
             "objects * bytesEach / fill + (transient + base) * bearing",
             catalogue.proxy_files.because(),
         )
-        .with("objects", figure(need.objects)),
+        .with("objects", figure(need.objects))
+        .with("bytesEach", figure(need.each))
+        .with("fill", catalogue.proxy_fill.value)
+        .with("transient", scaled(settings.transient_bytes as f64))
+        .with("baseMiB", catalogue.proxy_base_mib.value)
+        .with("bearing", pods.bearing),
     ];
     list.extend(setting_reasons(ctx, proxy, settings));
     list

@@ -104,6 +104,7 @@ pub fn plan(ctx: &Context<'_>, queue: &ValidQueue, sizing: Sizing, users: &[&Tie
         staffed_cpu_millicores: needs.cpu * count,
         memory_bytes: needs.memory * count,
         storage_bytes: needs.storage * count,
+        ..Requirement::default()
     };
     let member = sizing.member;
     let least = member.cpu <= SMALLEST_CPU && member.memory.0 <= SMALLEST_MEMORY * 2;
@@ -276,21 +277,28 @@ fn reasons(
     let total = |name: &str, value: f64, formula: &str, source: String| {
         Reason::new(format!("requirement.{name}"), figure(value), formula, source)
     };
+    let count = f64::from(sizing.members);
     list.extend([
         total(
             "cpuMillicores",
             requirement.cpu_millicores,
             "messages / messagesPerCore",
             catalogue.queue_messages_per_core.because(),
-        ),
+        )
+        .with("messages", figure(messages(ctx)))
+        .with("messagesPerCore", catalogue.queue_messages_per_core.value),
         total(
             "staffedCpuMillicores",
             requirement.staffed_cpu_millicores,
-            "busy / share, of every member with another one lost",
+            "busy / share / left * members, every member with another one lost",
             catalogue.queue_share.because(),
-        ),
-        total("memoryBytes", requirement.memory_bytes, "memory * members", catalogue.queue_base_mib.because()),
-        total("storageBytes", requirement.storage_bytes, "volume * members", catalogue.free_share.because()),
+        )
+        .with("share", catalogue.queue_share.value)
+        .with("left", sizing.members.saturating_sub(1).max(1)),
+        total("memoryBytes", requirement.memory_bytes, "memory * members", catalogue.queue_base_mib.because())
+            .with("memory", scaled(requirement.memory_bytes / count)),
+        total("storageBytes", requirement.storage_bytes, "volume * members", catalogue.free_share.because())
+            .with("volume", scaled(requirement.storage_bytes / count)),
     ]);
     list
 }

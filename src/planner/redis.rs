@@ -153,6 +153,7 @@ pub fn plan(
         staffed_cpu_millicores: staffed * 1000.0,
         memory_bytes: needs.memory * members,
         storage_bytes: needs.storage * members,
+        ..Requirement::default()
     };
     let facts = reasons::Facts { ctx, store, sizing, users, settings: &settings, requirement: &requirement };
     let reasons = facts.reasons();

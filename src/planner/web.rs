@@ -245,7 +245,7 @@ pub fn plan(
         cpu_millicores: need.busy_horizon * 1000.0,
         staffed_cpu_millicores: need.busy_horizon * 1000.0 / ceiling,
         memory_bytes: need.at_work().0 as f64 * f64::from(replicas.max),
-        storage_bytes: 0.0,
+        ..Requirement::default()
     };
     let bottleneck = facts.bottleneck();
     let settings = TierSettings::Web(settings);

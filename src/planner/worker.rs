@@ -6,7 +6,7 @@
 use super::Finding;
 use super::availability::with_spare;
 use super::model::quarter_step;
-use super::packing::{Context, Packing, figure, size_text, tier_plan};
+use super::packing::{Context, Packing, figure, scaled, size_text, tier_plan};
 use super::plan::{
     Bottleneck, FindingKind, Reason, Replicas, Requirement, Severity, Size, Tier, TierPlan, TierSettings,
     WorkerSettings,
@@ -142,7 +142,7 @@ pub fn plan(ctx: &Context<'_>, worker: &ValidWorker, findings: &mut Vec<Finding>
         cpu_millicores: busy,
         staffed_cpu_millicores: busy / catalogue.peak_ceiling.value,
         memory_bytes: memory.0 as f64 * f64::from(max),
-        storage_bytes: 0.0,
+        ..Requirement::default()
     };
     let reasons = facts.reasons(&settings, &requirement);
     let bottleneck = if choice.horizon.by_wait {
@@ -249,7 +249,26 @@ impl Facts<'_> {
             .with("maxDelay", self.worker.max_delay.value)
             .with("timePerJob", self.worker.time_per_job.value),
         ]);
+        list.extend(self.drain_reason());
         list
+    }
+
+    /// How long what came in during one `maxDelay` without any pod takes, beside what comes in meanwhile.
+    fn drain_reason(&self) -> Option<Reason> {
+        let Self { need, worker, replicas, .. } = self;
+        let served = f64::from(replicas.max) / (time_on(need, self.choice.cpu) / 1000.0);
+        let delay_s = worker.max_delay.value.as_seconds();
+        (need.horizon > 0.0 && served > need.horizon).then(|| {
+            Reason::new(
+                "drainSeconds",
+                figure(need.horizon * delay_s / (served - need.horizon)),
+                "jobs * maxDelay / (replicas.max / timePerJobHere - jobs)",
+                "a backlog is done at the rate that is left over",
+            )
+            .with("jobsPerSecond", figure(need.horizon))
+            .with("servedPerSecond", figure(served))
+            .with("maxDelay", worker.max_delay.value)
+        })
     }
 
     fn pinned(&self, quantity: &str, value: u64, name: &str) -> Reason {
@@ -324,19 +343,22 @@ impl Facts<'_> {
                 worker.time_per_job.source(),
             )
             .with("jobsPerSecond", figure(need.horizon))
+            .with("timePerJob", worker.time_per_job.value)
             .with("jobsPerRequest", figure(worker.jobs_per_request.value)),
             Reason::new(
                 "requirement.staffedCpuMillicores",
                 figure(requirement.staffed_cpu_millicores),
                 "busy / ceiling",
                 catalogue.peak_ceiling.because(),
-            ),
+            )
+            .with("ceiling", catalogue.peak_ceiling.value),
             Reason::new(
                 "requirement.memoryBytes",
                 figure(requirement.memory_bytes),
-                "memory of a pod * replicas.max",
+                "memory * replicas.max",
                 catalogue.worker_mib.because(),
-            ),
+            )
+            .with("memory", scaled(requirement.memory_bytes / f64::from(replicas.max))),
         ]
     }
 }

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSchemaProps, JSONSchemaPropsOrArray};
 
+use super::close::close;
+use super::constants::constant_names;
 use super::text::{DIM, HEAD, columns, styled, wrapped};
 use crate::api::crd::documented;
 use crate::domain::defaults::{self, DefaultLine};
@@ -98,7 +100,8 @@ pub fn explain_tree() -> String {
         rows.push(vec![format!("{}{name}", "  ".repeat(depth)), kind, shown]);
     }
     let mut text = columns(&rows, &[], 0);
-    let hint = "\nscaledapp explain FIELD tells what one is for, with the grade and the source of its default.";
+    let hint = "\nscaledapp explain FIELD tells what one is for, with the grade and the source of its default; \
+                scaledapp explain constants lists what the planner takes as given.";
     let _ = writeln!(text, "{}", styled(DIM, hint));
     text
 }
@@ -106,7 +109,7 @@ pub fn explain_tree() -> String {
 /// One field, found by its path with or without `spec.`, `[]` and the place in a list; its parts below it.
 ///
 /// # Errors
-/// The closest fields, when there is none of that name.
+/// The closest fields and constants, when there is none of that name.
 pub fn explain_field(wanted: &str) -> Result<String, Vec<String>> {
     let plain = |path: &str| {
         let parts = path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest));
@@ -115,9 +118,10 @@ pub fn explain_field(wanted: &str) -> Result<String, Vec<String>> {
     let all = fields();
     let exact = all.iter().find(|field| plain(&field.path) == plain(wanted) || field.path == wanted);
     let Some(field) = exact.or_else(|| only_by_name(&all, wanted)) else {
-        let last = wanted.rsplit('.').next().unwrap_or(wanted).to_lowercase();
-        let close = all.iter().filter(|field| field.path.to_lowercase().contains(&last));
-        return Err(close.map(|field| field.path.clone()).take(8).collect());
+        let last = wanted.rsplit('.').next().unwrap_or(wanted);
+        let constants = constant_names();
+        let names = all.iter().map(|field| field.path.as_str()).chain(constants);
+        return Err(close(last, names));
     };
     let mut text = String::new();
     let _ = writeln!(text, "{}  {}", styled(HEAD, &field.path), field.kind);

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
+use super::formula::{substituted, value};
 use super::text::{BAD, DIM, GOOD, HEAD, WARN, columns, styled, wrapped};
+use super::why::summary;
 use crate::api::ProposedChange;
 use crate::domain::{Bytes, Millicores};
 use crate::planner::ladder::OFFERED;
@@ -18,6 +20,7 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     let mut text = String::new();
     let title = format!("{} in {}: plan {}", plan.app, plan.namespace, plan.hash);
     let _ = writeln!(text, "{}{}", styled(HEAD, &title), styled(DIM, &format!("  (catalogue {})", plan.catalogue)));
+    let _ = writeln!(text, "{}", wrapped(&summary(plan), 0));
     let from = plan.as_of.as_ref().map(|day| format!(", now is {day}")).unwrap_or_default();
     section(&mut text, &format!("Demand{from}"));
     text.push_str(&demand(plan));
@@ -25,6 +28,8 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     text.push_str(&ladder(plan));
     section(&mut text, "Tiers");
     text.push_str(&tiers(plan));
+    section(&mut text, "Availability");
+    text.push_str(&availability(plan));
     section(&mut text, "Why");
     for tier in &plan.tiers {
         text.push_str(&why(&tier.tier.to_string(), &tier.name, &tier.reasons));
@@ -32,6 +37,7 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     for external in &plan.external {
         text.push_str(&why(&external.tier.to_string(), &external.name, &external.reasons));
     }
+    let _ = writeln!(text, "{}", styled(DIM, "  the whole derivation of a tier: scaledapp plan --why TIER"));
     if !changes.is_empty() {
         section(&mut text, "Changes against the previous plan");
         let rows: Vec<Vec<String>> =
@@ -84,6 +90,7 @@ fn demand(plan: &Plan) -> String {
     if now.jobs_per_second > 0.0 {
         row("jobs/s, peak", &|d| figure(d.jobs_per_second));
     }
+    row("dynamic requests under way, peak", &|d| figure(d.concurrent_requests));
     row("to the users, Mbit/s, peak", &|d| figure(d.egress_megabits_per_second));
     columns(&rows, &[1, 2], 2)
 }
@@ -108,7 +115,7 @@ fn ladder(plan: &Plan) -> String {
 }
 
 fn tiers(plan: &Plan) -> String {
-    let head = ["tier", "name", "engine", "pods", "cpu", "memory", "storage", "bottleneck", "headroom"];
+    let head = ["tier", "name", "engine", "pods", "cpu", "memory", "storage", "bottleneck", "idle cpu"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for tier in &plan.tiers {
         let size = tier.per_replica;
@@ -125,7 +132,7 @@ fn tiers(plan: &Plan) -> String {
         ]);
     }
     for external in &plan.external {
-        let nothing = ["0", "-", "-", "-", "-", "-"].map(str::to_owned);
+        let nothing = ["-"; 6].map(str::to_owned);
         let named = [external.tier.to_string(), external.name.clone(), "External".to_owned()];
         rows.push(named.into_iter().chain(nothing).collect());
     }
@@ -143,35 +150,63 @@ fn tiers(plan: &Plan) -> String {
     text
 }
 
+/// What is promised and what is planned, with the parts in a row.
+fn availability(plan: &Plan) -> String {
+    let found = &plan.availability;
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "  {} % promised, {} % planned, at most {} % by zones",
+        found.promised_percent, found.planned_percent, found.zones_percent
+    );
+    let parts: Vec<String> = found
+        .parts
+        .iter()
+        .map(|part| format!("{} {} of {}: {} %", part.name, part.needed, part.members, part.percent))
+        .collect();
+    let _ = writeln!(text, "{}", styled(DIM, &format!("  {}", wrapped(&parts.join(", "), 2))));
+    text
+}
+
 fn pods(tier: &TierPlan) -> String {
     let (min, max) = (tier.replicas.min, tier.replicas.max);
     if min == max { max.to_string() } else { format!("{min}..{max}") }
 }
 
+/// The reasons that matter most: what is planned, by which formula, with which numbers, on which evidence.
 fn why(tier: &str, name: &str, reasons: &[Reason]) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "  {} {name}", styled(HEAD, tier));
     for reason in reasons.iter().filter(|reason| reason.quantity != "replicas.min").take(REASONS) {
-        let inputs: Vec<String> = reason.inputs.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        let line = format!("{} = {} = {}", reason.quantity, value(reason), reason.formula);
+        let put_in = substituted(reason);
+        let line = format!("{} = {} = {}", quantity(&reason.quantity), value(reason), reason.formula);
         let _ = writeln!(text, "    {}", wrapped(&line, 6));
-        if !inputs.is_empty() {
-            let _ = writeln!(text, "      {}", wrapped(&format!("with {}", inputs.join(", ")), 6));
+        let beside: Vec<String> = put_in.beside.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let with = if beside.is_empty() { String::new() } else { format!("with {}", beside.join(", ")) };
+        let numbers: Vec<String> = put_in.arithmetic.map(|text| format!("= {text}")).into_iter().collect();
+        let shown = numbers.into_iter().chain((!with.is_empty()).then_some(with)).collect::<Vec<_>>().join("; ");
+        if !shown.is_empty() {
+            let _ = writeln!(text, "      {}", wrapped(&shown, 6));
         }
         let _ = writeln!(text, "      {}", styled(DIM, &wrapped(&reason.source, 6)));
     }
     text
 }
 
-/// A reason's value in the unit that people use.
-fn value(reason: &Reason) -> String {
-    let Ok(number) = reason.value.parse::<u64>() else { return reason.value.clone() };
-    if reason.quantity.ends_with("Bytes") {
-        size_text(Bytes(number))
-    } else if reason.quantity.ends_with("illicores") {
-        Millicores(number).to_string()
-    } else {
-        reason.value.clone()
+/// What people call a number of a tier; its name in the json where they have no other.
+fn quantity(name: &str) -> &str {
+    match name {
+        "replicas.max" => "pods",
+        "perReplica.cpuMillicores" => "CPU of a pod",
+        "perReplica.memoryBytes" => "memory of a pod",
+        "perReplica.storageBytes" => "volume of a pod",
+        "settings.postgres.cpuMillicores" => "CPU of PostgreSQL",
+        "settings.postgres.memoryBytes" => "memory of PostgreSQL",
+        "settings.redis.cpuMillicores" => "CPU of Redis",
+        "settings.redis.memoryBytes" => "memory of Redis",
+        "settings.writeConnections" => "server connections of a pod for writes",
+        "settings.readConnections" => "server connections of a pod for reads",
+        name => name,
     }
 }
 

@@ -65,7 +65,10 @@ by_kubectl() {
   rm -f "$WORK/secrets.yaml"
   "$BENCH_BIN/scaledapp" render -f "$WORK/shop.yaml" --namespace "$NAMESPACE" --environment "$WORK/environment.yaml" \
     --secrets-out "$WORK/secrets.yaml" >"$WORK/rendered.yaml"
+  # What the sample brings beside its ScaledApp: the account of its pods.
+  awk 'BEGIN {RS = "---\n"; ORS = RS} !/(^|\n)kind: ScaledApp\n/' "$WORK/shop.yaml" >"$WORK/beside.yaml"
   local start=$EPOCHREALTIME
+  [ ! -s "$WORK/beside.yaml" ] || $KUBECTL -n "$NAMESPACE" apply -f "$WORK/beside.yaml" >/dev/null
   $KUBECTL apply -f "$WORK/secrets.yaml" -f "$WORK/rendered.yaml" >/dev/null
   await_workloads
   PLAIN+=("$(since "$start")")

@@ -65,3 +65,20 @@ pub fn golden(name: &str, text: &str) {
 pub fn plain(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
 }
+
+/// Compares with the part of a document between its markers `<!-- name -->` and `<!-- end of name -->`, which
+/// `UPDATE_GOLDEN=1` writes.
+pub fn documented(path: &str, name: &str, text: &str) {
+    // Tests of one binary run side by side, and several of them write to one document.
+    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let document = read(path);
+    let (before, rest) = document.split_once(&begin).unwrap_or_else(|| panic!("{path} has no marker {name}"));
+    let (is, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{path} has no end of {name}"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(root(path), format!("{before}{begin}{text}{end}{after}")).unwrap();
+        return;
+    }
+    assert!(is == text, "{name} of {path} differs; look at it, then UPDATE_GOLDEN=1 cargo test\n--- is\n{text}");
+}

@@ -3,6 +3,7 @@
 
 use kube::Client;
 use kube::api::{DynamicObject, PostParams};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::harness::{admin, world};
@@ -26,9 +27,10 @@ fn documents(folder: &str) -> Vec<(String, String)> {
     all
 }
 
-/// A manifest as kubectl sends it; what is no JSON has no way to the API server.
+/// The `ScaledApp` of a manifest as kubectl sends it; what is no JSON has no way to the API server.
 fn object(text: &str, namespace: &str) -> Value {
-    let mut object: Value = serde_yaml::from_str(text).unwrap();
+    let mut documents = serde_yaml::Deserializer::from_str(text).map(|document| Value::deserialize(document).unwrap());
+    let mut object = documents.find(|document| document["kind"] == "ScaledApp").unwrap();
     object["metadata"]["namespace"] = namespace.into();
     object
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::cluster::{World, apply, ingress_url, setting};
@@ -35,11 +36,21 @@ pub fn apply_whole_shop(world: &World, changes: &[(&str, Value)]) {
     apply_sample(world, "shop-whole", &setting("SCALEDAPP_E2E_SHOP_IMAGE"), changes);
 }
 
-/// Applies a sample with an image of its application.
+/// Applies a sample with an image of its application, and what it needs beside its ScaledApp.
 pub fn apply_sample(world: &World, name: &str, image: &str, changes: &[(&str, Value)]) {
     let text = std::fs::read_to_string(format!("manifests/samples/{name}.yaml")).expect("the sample");
-    let mut document: Value = serde_yaml::from_str(&text).expect("the sample is YAML");
-    document["metadata"]["namespace"] = world.namespace.clone().into();
+    for document in serde_yaml::Deserializer::from_str(&text) {
+        let mut document = Value::deserialize(document).expect("the sample is YAML");
+        document["metadata"]["namespace"] = world.namespace.clone().into();
+        if document["kind"] == "ScaledApp" {
+            adapt(&mut document, world, image, changes);
+        }
+        // As JSON: what kubectl reads of YAML is another dialect, in which a bare `yes` is no text.
+        apply(&document.to_string());
+    }
+}
+
+fn adapt(document: &mut Value, world: &World, image: &str, changes: &[(&str, Value)]) {
     document["spec"]["ingress"]["hosts"] = serde_json::json!([world.host]);
     for part in ["services", "workers"] {
         for pod in document["spec"][part].as_array_mut().into_iter().flatten() {
@@ -47,10 +58,8 @@ pub fn apply_sample(world: &World, name: &str, image: &str, changes: &[(&str, Va
         }
     }
     for (path, value) in changes {
-        set(&mut document, path, value.clone());
+        set(document, path, value.clone());
     }
-    // As JSON: what kubectl reads of YAML is another dialect, in which a bare `yes` is no text.
-    apply(&document.to_string());
 }
 
 /// Sets one value by its JSON pointer; makes the objects on the way; `null` removes it.

@@ -147,8 +147,13 @@ async fn story_a_customer_browses_logs_in_orders_uploads_and_stays_logged_in_whe
     assert_eq!(session["name"], "Ada", "{session}");
     assert!(session["pod"] != pod.as_str() && session["pods"][&pod].is_object(), "served by another pod: {session}");
 
-    let parts = ask(&world, "/api/architecture", &[]).expect("an answer").json();
-    for part in parts["parts"].as_array().expect("parts") {
-        assert!(part["health"] != "away" && part["health"] != "absent", "{parts}");
+    let drawing = ask(&world, "/api/architecture", &[]).expect("an answer").json();
+    for part in drawing["parts"].as_array().expect("parts") {
+        assert!(part["health"] != "away" && part["health"] != "absent", "{drawing}");
+    }
+    // What the operator says reaches the page with an account that may read this one ScaledApp.
+    let tiers = drawing["status"]["tiers"].as_array().unwrap_or_else(|| panic!("no status: {}", drawing["untold"]));
+    for tier in ["Edge", "Proxy", "Web", "Worker", "Pool", "Database", "Cache", "Sessions", "Queue"] {
+        assert!(tiers.iter().any(|told| told["tier"] == tier), "{tier}: {drawing}");
     }
 }

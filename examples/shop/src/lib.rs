@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod purge;
 pub mod queue;
 pub mod sessions;
+pub mod status;
 pub mod stop;
 pub mod telemetry;
 pub mod thumbnail;

@@ -6,8 +6,12 @@
   let seen = {};
 
   const set = (part, health, who, note) => {
+    // What lacks pods by the operator's word lacks them though it answers.
+    const paint = (shape, kind) => {
+      if (health && !(health === 'up' && shape.classList.contains('degraded'))) shape.setAttribute('class', `${kind} ${health}`);
+    };
     for (const box of drawing.querySelectorAll(`[data-part="${part}"]`)) {
-      if (health) box.setAttribute('class', `part ${health}`);
+      paint(box, 'part');
       const fits = box.closest('.narrow') ? 21 : 25;
       const short = text => text.length > fits ? '…' + text.slice(1 - fits) : text;
       const [whoLine, noteLine] = [box.querySelector('.who'), box.querySelector('.note')];
@@ -16,7 +20,7 @@
       noteLine.setAttribute('y', Number(whoLine.getAttribute('y')) + (whoLine.textContent ? 19 : 0));
     }
     for (const wire of drawing.querySelectorAll(`[data-to="${part}"]`)) {
-      if (health) wire.setAttribute('class', `wire ${health}`);
+      paint(wire, 'wire');
     }
   };
 
@@ -33,7 +37,7 @@
   const ahead = () => {
     if (!seen.at) return;
     set('you', 'up', '', `catalogue in ${seen.ms} ms`);
-    set('edge', 'up', seen.edge, 'let this through');
+    if (seen.edge || !drawing.querySelector('[data-part="edge"].absent')) set('edge', 'up', seen.edge, 'let this through');
     if (seen.cache === 'pass' && !seen.proxy) {
       set('proxy', 'away', '', 'passed over');
     } else if (seen.proxy || seen.cache) {

@@ -178,10 +178,17 @@ impl Facts<'_> {
         let Self { ctx, store, requirement, .. } = self;
         let catalogue = ctx.catalogue;
         let (formula, per) = if self.cached() {
-            ("cacheReads * (2 - hit ratio) / operationsPerCore: a miss is read elsewhere and put in", "cacheReads")
+            (
+                "operations / operationsPerCore; operations: cacheReads * (2 - hit ratio), since a miss is read elsewhere and put in",
+                "cacheReads",
+            )
         } else {
-            ("dynamic requests at the origin * sessionOperations / operationsPerCore", "requests")
+            (
+                "operations / operationsPerCore; operations: requests * sessionOperations, of dynamic requests at the origin",
+                "requests",
+            )
         };
+        let fill = if self.cached() { catalogue.cache_fill } else { catalogue.sessions_fill };
         let asked = if self.cached() { ctx.demands.soon.cache_reads } else { ctx.demands.soon.computed };
         let mut list = vec![
             Reason::new(
@@ -195,13 +202,15 @@ impl Facts<'_> {
                 },
             )
             .with(per, figure(asked))
-            .with("operations", figure(store.operations)),
+            .with("operations", figure(store.operations))
+            .with("operationsPerCore", catalogue.redis_operations_per_core.value),
             Reason::new(
                 "requirement.staffedCpuMillicores",
                 figure(requirement.staffed_cpu_millicores),
                 "busy / ceiling, of the one server that works",
                 catalogue.utilisation_ceiling.because(),
-            ),
+            )
+            .with("ceiling", catalogue.utilisation_ceiling.value),
             Reason::new(
                 "requirement.memoryBytes",
                 figure(requirement.memory_bytes),
@@ -209,15 +218,20 @@ impl Facts<'_> {
                 catalogue.item_overhead.because(),
             )
             .with("items", figure(store.items))
-            .with("bytesEach", figure(store.each)),
+            .with("bytesEach", figure(store.each))
+            .with("fill", fill.value)
+            .with("baseMiB", catalogue.redis_base_mib.value),
         ];
         if store.persistent {
-            list.push(Reason::new(
+            let storage = Reason::new(
                 "requirement.storageBytes",
                 figure(requirement.storage_bytes),
                 "sessions * bytesEach * 3 * members",
                 "the log, what it was rewritten from, and the new one",
-            ));
+            )
+            .with("sessions", figure(store.items))
+            .with("bytesEach", figure(store.each));
+            list.push(storage);
         }
         list
     }

@@ -106,13 +106,13 @@ fn size_reasons(facts: &Facts<'_>) -> Vec<Reason> {
     let busy = Reason::new(
         "requirement.cpuMillicores",
         figure(need.busy_horizon * 1000.0),
-        "(dynamic * cpuPerRequest + static * staticCpu) * share, at the horizon's peak",
+        "(dynamic * cpuPerRequest + static * staticCpu) * share, at the horizon's peak, of requests that reach the services",
         profile.cpu_ms_per_request.source(),
     )
-    .with("dynamic", figure(ctx.demands.horizon.dynamic))
-    .with("static", figure(ctx.demands.horizon.statics))
+    .with("dynamic", figure(ctx.demands.horizon.computed))
+    .with("static", figure(ctx.demands.horizon.served))
     .with("cpuPerRequestMs", figure(need.cpu_ms))
-    .with("staticCpuMs", ctx.catalogue.static_cpu_ms.value)
+    .with("staticCpuMs", figure(ctx.catalogue.static_cpu_ms.value.min(need.cpu_ms)))
     .with("share", figure(service.request_share));
     let staffed = Reason::new(
         "requirement.staffedCpuMillicores",
@@ -130,7 +130,9 @@ fn size_reasons(facts: &Facts<'_>) -> Vec<Reason> {
             "memoryPerReplica * replicas.max"
         },
         profile.memory_per_replica.source(),
-    );
+    )
+    .with("memoryPerReplica", size_text(need.memory));
+    let at_work = if need.volumes.0 > 0 { at_work.with("volumesInMemory", size_text(need.volumes)) } else { at_work };
     vec![cpu, memory_reason(facts), busy, staffed, at_work]
 }
 

@@ -1,5 +1,6 @@
 //! What the shop is told by its environment, checked once at the start. It must never keep a URL in a form that `Debug` could print.
 
+pub mod status;
 pub mod tiers;
 
 use std::env;
@@ -78,11 +79,13 @@ pub struct ServeConfig {
     pub tiers: tiers::Tiers,
     /// Whether browsers reach the shop by HTTPS, which its cookie then insists on.
     pub secure: bool,
+    /// Where the operator's status is to be read.
+    pub status: Option<status::StatusConfig>,
 }
 
 impl ServeConfig {
     /// Reads `PORT`, `HOSTNAME`, `PUBLIC_URL`, `DATABASE_URL`, `DATABASE_READ_URL`, `DATABASE_POOL_SIZE`, `WRITE_DEADLINE`,
-    /// `READ_DEADLINE` and what [`tiers::Tiers`] reads.
+    /// `READ_DEADLINE` and what [`tiers::Tiers`] and [`status::StatusConfig`] read.
     ///
     /// # Errors
     /// A variable that is missing or makes no sense.
@@ -98,6 +101,7 @@ impl ServeConfig {
             pod: env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned()),
             database,
             tiers: tiers::Tiers::from_env()?,
+            status: status::StatusConfig::from_env()?,
             secure: env::var("PUBLIC_URL").is_ok_and(|url| url.starts_with("https://")),
             pool_size: parsed("DATABASE_POOL_SIZE", 10, |text| usize::from_str(text).map(|size| size.clamp(1, 200)))?,
             limits: Limits {

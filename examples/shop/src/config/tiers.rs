@@ -112,11 +112,11 @@ pub fn amqp_url(url: &str) -> Result<String, ConfigError> {
     }
 }
 
-fn said(name: &str) -> Option<String> {
+pub(super) fn said(name: &str) -> Option<String> {
     env::var(name).ok().filter(|text| !text.is_empty())
 }
 
-fn invalid(name: &'static str, reason: &impl std::fmt::Display) -> ConfigError {
+pub(super) fn invalid(name: &'static str, reason: &impl std::fmt::Display) -> ConfigError {
     ConfigError::Invalid { name, reason: reason.to_string() }
 }
 

@@ -1,5 +1,6 @@
-//! The live drawing: which pod, database node, cache, session store and queue answered this very request. What stands before the pod only the
-//! browser can see, so the page's script adds it from the headers of its own requests.
+//! The live drawing: which pod, database node, cache, session store and queue answered this very request, and how many pods the operator
+//! has planned and found ready. What stands before the pod only the browser can see, so the page's script adds it from the headers of its
+//! own requests.
 //!
 //! It must never wait long for a part: one that is away is drawn as away.
 
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 
 use super::Shop;
 use super::drawing::{Drawing, Health, Part, draw};
+use super::fed::fed;
 use super::frame::{self, Frame};
 use super::observe::Started;
 use crate::db::connection::Pool;
@@ -22,16 +24,20 @@ use crate::db::{Node, pictures, reads};
 use crate::link::server_of;
 use crate::queue::QueueError;
 use crate::sessions::SessionError;
+use crate::status::AppStatus;
+use crate::status::source::Told;
 
 /// The script of the page.
 pub(super) const SCRIPT: &str = include_str!("../../static/architecture.js");
 const PATIENT: Duration = Duration::from_millis(900);
+const NAMELESS: &str = "Nobody told this shop the name of its ScaledApp, so it shows what it sees itself.";
 
 #[derive(Template)]
 #[template(path = "architecture.html")]
 struct ArchitecturePage<'a> {
     frame: Frame<'a>,
     drawings: [Drawing<'a>; 2],
+    standing: Standing<'a>,
     style: &'a str,
 }
 
@@ -39,13 +45,37 @@ struct ArchitecturePage<'a> {
 #[template(path = "drawing.html")]
 struct DrawingFragment<'a> {
     drawings: [Drawing<'a>; 2],
+    standing: Standing<'a>,
+}
+
+/// What the pod has seen, with what the operator told.
+struct Seen {
+    parts: Vec<Part>,
+    told: Option<Told>,
+}
+
+/// What the page shows of the operator's status: that, or a sentence in its place.
+struct Standing<'a> {
+    status: Option<&'a AppStatus>,
+    untold: String,
+}
+
+impl Seen {
+    fn standing(&self) -> Standing<'_> {
+        match &self.told {
+            None => Standing { status: None, untold: NAMELESS.to_owned() },
+            Some(Ok(status)) => Standing { status: Some(status), untold: String::new() },
+            Some(Err(untold)) => Standing { status: None, untold: format!("No word of the operator: {untold}.") },
+        }
+    }
 }
 
 /// `GET /architecture`.
 pub async fn page(State(shop): super::State, Extension(started): Extension<Started>) -> Response {
-    let parts = Box::pin(parts(&shop)).await;
+    let seen = Box::pin(seen(&shop)).await;
     let frame = Frame::new("Architecture", &shop, None, started);
-    frame::page(StatusCode::OK, &ArchitecturePage { style: frame.style, frame, drawings: draw(&parts) })
+    let page = ArchitecturePage { style: frame.style, frame, drawings: draw(&seen.parts), standing: seen.standing() };
+    frame::page(StatusCode::OK, &page)
 }
 
 /// `GET /static/architecture.js`.
@@ -57,8 +87,8 @@ pub async fn script() -> Response {
 
 /// `GET /architecture/drawing`: the drawing alone, for the page that shows it.
 pub async fn drawing(State(shop): super::State) -> Response {
-    let parts = Box::pin(parts(&shop)).await;
-    match (DrawingFragment { drawings: draw(&parts) }).render() {
+    let seen = Box::pin(seen(&shop)).await;
+    match (DrawingFragment { drawings: draw(&seen.parts), standing: seen.standing() }).render() {
         Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -66,20 +96,31 @@ pub async fn drawing(State(shop): super::State) -> Response {
 
 /// `GET /api/architecture`.
 pub async fn json(State(shop): super::State) -> Response {
-    let parts = Box::pin(parts(&shop)).await;
-    ([(header::CACHE_CONTROL, "no-store")], Json(json!({"pod": shop.pod, "parts": parts}))).into_response()
+    let seen = Box::pin(seen(&shop)).await;
+    let Standing { status, untold } = seen.standing();
+    let untold = status.is_none().then_some(untold);
+    let answer = json!({"pod": shop.pod, "parts": seen.parts, "status": status, "untold": untold});
+    ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+}
+
+async fn seen(shop: &Shop) -> Seen {
+    let (mut parts, told) = tokio::join!(parts(shop), shop.operator.told());
+    if let Some(Ok(status)) = &told {
+        fed(&mut parts, status);
+    }
+    Seen { parts, told }
 }
 
 async fn parts(shop: &Shop) -> Vec<Part> {
     let (primary, reads, cache, sessions, (queue, worker)) =
         tokio::join!(primary(shop), read_side(shop), cache(shop), sessions(shop), queue(shop));
-    let seen = |id, title, note: &str, health| Part { id, title, who: String::new(), note: note.to_owned(), health };
+    let seen = |id, title, note: &str, health| Part { note: note.to_owned(), health, ..Part::named(id, title) };
     let proxy = if shop.proxied { Health::Unknown } else { Health::Absent };
     vec![
         seen("you", "You", "this browser", Health::Up),
         seen("edge", "Edge", "load balancer", Health::Unknown),
         seen("proxy", "Proxy", if shop.proxied { "caching pages" } else { "not declared" }, proxy),
-        Part { id: "web", title: "Web", who: shop.pod.clone(), note: "answered this".to_owned(), health: Health::Up },
+        Part { who: shop.pod.clone(), ..seen("web", "Web", "answered this", Health::Up) },
         primary,
         reads,
         cache,
@@ -95,7 +136,7 @@ fn part(id: &'static str, title: &'static str, asked: Result<(String, String), H
         Err(Health::Absent) => (String::new(), "not declared".to_owned(), Health::Absent),
         Err(health) => (String::new(), "does not answer".to_owned(), health),
     };
-    Part { id, title, who, note, health }
+    Part { who, note, health, ..Part::named(id, title) }
 }
 
 fn took(started: Instant) -> String {

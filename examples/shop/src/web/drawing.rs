@@ -2,12 +2,16 @@
 
 use std::fmt::Write as _;
 
+use crate::status::Planned;
+
 /// How a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// It answered.
     Up,
+    /// It answered, and has fewer pods than are planned.
+    Degraded,
     /// It is declared and did not answer.
     Away,
     /// It is not declared.
@@ -22,6 +26,7 @@ impl Health {
     pub fn class(self) -> &'static str {
         match self {
             Self::Up => "up",
+            Self::Degraded => "degraded",
             Self::Away => "away",
             Self::Absent => "absent",
             Self::Unknown => "unknown",
@@ -42,6 +47,39 @@ pub struct Part {
     pub note: String,
     /// How it is.
     pub health: Health,
+    /// Its pods, where the operator tells of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pods: Option<Pods>,
+}
+
+impl Part {
+    /// A part of which nothing is known but its place.
+    #[must_use]
+    pub fn named(id: &'static str, title: &'static str) -> Self {
+        Self { id, title, who: String::new(), note: String::new(), health: Health::Unknown, pods: None }
+    }
+}
+
+/// The pods of a tier, as the operator tells of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pods {
+    /// Those that are ready.
+    pub ready: i64,
+    /// Those that are planned.
+    pub planned: Planned,
+    /// Room that the plan leaves at peak, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headroom_percent: Option<i64>,
+}
+
+impl Pods {
+    /// One short line, of those that are planned at least.
+    #[must_use]
+    pub fn words(self) -> String {
+        let room = self.headroom_percent.map_or_else(String::new, |percent| format!(", {percent}% room"));
+        format!("{}/{} pods{room}", self.ready, self.planned.min)
+    }
 }
 
 /// A box of the drawing.
@@ -56,6 +94,8 @@ pub struct Placed<'a> {
     pub who: String,
     /// `note`, as long as fits.
     pub note: String,
+    /// The line of its pods; empty where nobody tells of them.
+    pub pods: String,
 }
 
 impl Placed<'_> {
@@ -110,68 +150,73 @@ struct Layout {
     wires: &'static [(&'static str, &'static [(u32, u32)])],
 }
 
-const HEIGHT: u32 = 72;
+const HEIGHT: u32 = 90;
 
-// Beyond the pod all hang on one trunk, so that no line crosses a box.
+// Beyond the pod all hang on trunks, so that no line crosses a box. The way to the database leads behind the pool's box, and is there
+// without it too.
 const WIDE: Layout = Layout {
     name: "wide",
     width: 1000,
-    height: 474,
+    height: 522,
     box_width: 205,
     fits: 25,
     places: &[
-        ("you", 5, 201),
-        ("edge", 262, 201),
-        ("proxy", 262, 63),
-        ("web", 519, 201),
-        ("cache", 790, 5),
-        ("sessions", 790, 103),
-        ("primary", 790, 201),
-        ("reads", 790, 299),
-        ("queue", 790, 397),
-        ("worker", 519, 397),
+        ("you", 5, 216),
+        ("edge", 262, 216),
+        ("proxy", 262, 70),
+        ("web", 519, 216),
+        ("pool", 519, 375),
+        ("queue", 790, 4),
+        ("cache", 790, 110),
+        ("sessions", 790, 216),
+        ("primary", 790, 322),
+        ("reads", 790, 428),
+        ("worker", 519, 4),
     ],
     wires: &[
-        ("edge", &[(210, 237), (262, 237)]),
-        ("proxy", &[(364, 201), (364, 135)]),
-        ("web", &[(467, 237), (519, 237)]),
-        ("cache", &[(724, 237), (757, 237), (757, 41), (790, 41)]),
-        ("sessions", &[(724, 237), (757, 237), (757, 139), (790, 139)]),
-        ("primary", &[(724, 237), (790, 237)]),
-        ("reads", &[(724, 237), (757, 237), (757, 335), (790, 335)]),
-        ("queue", &[(724, 237), (757, 237), (757, 420), (790, 420)]),
-        ("worker", &[(790, 446), (724, 446)]),
+        ("edge", &[(210, 261), (262, 261)]),
+        ("proxy", &[(364, 216), (364, 160)]),
+        ("web", &[(467, 261), (519, 261)]),
+        ("pool", &[(621, 306), (621, 375)]),
+        ("queue", &[(724, 261), (757, 261), (757, 68), (790, 68)]),
+        ("cache", &[(724, 261), (757, 261), (757, 155), (790, 155)]),
+        ("sessions", &[(724, 261), (790, 261)]),
+        ("primary", &[(621, 306), (621, 420), (757, 420), (757, 367), (790, 367)]),
+        ("reads", &[(621, 306), (621, 420), (757, 420), (757, 473), (790, 473)]),
+        ("worker", &[(790, 34), (724, 34)]),
     ],
 };
 
 const NARROW: Layout = Layout {
     name: "narrow",
     width: 360,
-    height: 588,
+    height: 678,
     box_width: 166,
     fits: 21,
     places: &[
         ("you", 2, 4),
-        ("edge", 2, 106),
-        ("proxy", 192, 106),
-        ("web", 2, 208),
-        ("cache", 2, 310),
-        ("sessions", 192, 310),
-        ("primary", 2, 412),
-        ("reads", 192, 412),
-        ("worker", 2, 514),
-        ("queue", 192, 514),
+        ("edge", 2, 120),
+        ("proxy", 192, 120),
+        ("web", 2, 236),
+        ("pool", 192, 236),
+        ("cache", 2, 352),
+        ("primary", 192, 352),
+        ("sessions", 2, 468),
+        ("reads", 192, 468),
+        ("queue", 2, 584),
+        ("worker", 192, 584),
     ],
     wires: &[
-        ("edge", &[(85, 76), (85, 106)]),
-        ("proxy", &[(168, 142), (192, 142)]),
-        ("web", &[(85, 178), (85, 208)]),
-        ("cache", &[(168, 244), (180, 244), (180, 346), (168, 346)]),
-        ("sessions", &[(168, 244), (180, 244), (180, 346), (192, 346)]),
-        ("primary", &[(168, 244), (180, 244), (180, 448), (168, 448)]),
-        ("reads", &[(168, 244), (180, 244), (180, 448), (192, 448)]),
-        ("queue", &[(168, 244), (180, 244), (180, 536), (192, 536)]),
-        ("worker", &[(192, 566), (168, 566)]),
+        ("edge", &[(85, 94), (85, 120)]),
+        ("proxy", &[(168, 165), (192, 165)]),
+        ("web", &[(85, 210), (85, 236)]),
+        ("pool", &[(168, 262), (192, 262)]),
+        ("cache", &[(168, 300), (176, 300), (176, 397), (168, 397)]),
+        ("sessions", &[(168, 300), (176, 300), (176, 513), (168, 513)]),
+        ("queue", &[(168, 300), (176, 300), (176, 614), (168, 614)]),
+        ("primary", &[(168, 262), (275, 262), (275, 352)]),
+        ("reads", &[(168, 262), (275, 262), (275, 339), (184, 339), (184, 513), (192, 513)]),
+        ("worker", &[(168, 650), (192, 650)]),
     ],
 };
 
@@ -188,6 +233,7 @@ pub fn draw(parts: &[Part]) -> [Drawing<'_>; 2] {
                 y,
                 who: shortened(&part.who, layout.fits),
                 note: shortened(&part.note, layout.fits),
+                pods: part.pods.map(Pods::words).unwrap_or_default(),
             })
         });
         // What is away is drawn last: its line must not vanish below those of its neighbours on the trunk.
@@ -196,7 +242,9 @@ pub fn draw(parts: &[Part]) -> [Drawing<'_>; 2] {
             .iter()
             .filter_map(|&(id, points)| Some(Wire { path: path(points), to: id, class: part(id)?.health.class() }))
             .collect();
-        wires.sort_by_key(|wire| ["absent", "unknown", "up", "away"].iter().position(|class| *class == wire.class));
+        wires.sort_by_key(|wire| {
+            ["absent", "unknown", "up", "degraded", "away"].iter().position(|class| *class == wire.class)
+        });
         Drawing {
             name: layout.name,
             width: layout.width,
@@ -257,6 +305,13 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn the_line_of_the_pods_fits_on_a_telephone() {
+        let planned = Planned { min: 20, max: 200 };
+        let words = Pods { ready: 20, planned, headroom_percent: Some(100) }.words();
+        assert!(words.len() <= NARROW.fits, "{words}");
     }
 
     #[test]

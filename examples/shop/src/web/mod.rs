@@ -5,6 +5,7 @@ pub mod account;
 pub mod api;
 pub mod architecture;
 pub mod drawing;
+pub mod fed;
 pub mod frame;
 pub mod observe;
 pub mod ops;
@@ -30,6 +31,7 @@ use crate::db::failure::Failure;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::sessions::Sessions;
+use crate::status::source::Operator;
 use crate::stop::Stop;
 
 /// How long requests in flight may take after SIGTERM.
@@ -56,6 +58,8 @@ pub struct Shop {
     pub secure: bool,
     /// Whether caching proxies are told of changes.
     pub proxied: bool,
+    /// What the operator says, or the lack of one.
+    pub operator: Operator,
     /// Turns of the uploads.
     pub uploads: Semaphore,
     /// The turn of the comparison of cache strategies.
@@ -75,6 +79,7 @@ impl Shop {
             sessions: Sessions::new(&config.tiers, config.limits)?,
             queue: Queue::new(&config.tiers),
             proxied: config.tiers.purge.is_some(),
+            operator: Operator::new(config.status),
             pod: config.pod,
             limits: config.limits,
             metrics: Metrics::default(),

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod api_server;
 pub mod http;
 pub mod postgres;
 pub mod proxy;
@@ -11,6 +12,7 @@ pub mod redis;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shop::config::status::StatusConfig;
 use shop::config::tiers::Tiers;
 use shop::config::{DatabaseConfig, Limits, MigrateConfig, ServeConfig, database_url};
 use shop::web::{Shop, router};
@@ -23,7 +25,17 @@ pub async fn serve(write: &str, read: &str, limits: Limits) -> String {
 
 /// A shop served inside the test as the given pod, with whatever it shall have.
 pub async fn serve_with(pod: &str, database: Option<(&str, &str)>, limits: Limits, tiers: Tiers) -> String {
-    let config = ServeConfig {
+    serve_config(config(pod, database, limits, tiers)).await
+}
+
+/// A shop that reads the operator's status and has nothing else.
+pub async fn serve_told(status: StatusConfig) -> String {
+    let alone = config("told", None, Limits::default(), Tiers::default());
+    serve_config(ServeConfig { status: Some(status), ..alone }).await
+}
+
+fn config(pod: &str, database: Option<(&str, &str)>, limits: Limits, tiers: Tiers) -> ServeConfig {
+    ServeConfig {
         port: 0,
         pod: pod.to_owned(),
         database: database.map(|(write, read)| DatabaseConfig {
@@ -34,7 +46,11 @@ pub async fn serve_with(pod: &str, database: Option<(&str, &str)>, limits: Limit
         limits,
         tiers,
         secure: false,
-    };
+        status: None,
+    }
+}
+
+async fn serve_config(config: ServeConfig) -> String {
     let shop = Arc::new(Shop::new(config).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
