@@ -7,8 +7,8 @@ use std::fmt::Write;
 use proptest::prelude::*;
 use scaledapp::api::ScaledApp;
 use scaledapp::domain::{Environment, validate};
-use scaledapp::planner::{Catalogue, FindingKind, Plan, Tier, plan};
-use serde_json::Value;
+use scaledapp::planner::{Catalogue, CostSpan, FindingKind, Plan, Tier, plan};
+use serde_json::{Value, json};
 
 fn spec() -> impl Strategy<Value = (String, f64)> {
     let targets = (
@@ -99,7 +99,7 @@ proptest! {
         prop_assert!(!plan.findings.iter().any(|f| f.kind == FindingKind::PlanInconsistent), "{:?}", plan.findings);
         for tier in &plan.tiers {
             prop_assert!(tier.replicas.min >= 1 && tier.replicas.min <= tier.replicas.max);
-            for part in ["replicas", "perReplica", "requirement", "settings"] {
+            for part in ["replicas", "perReplica", "requirement", "settings", "monthlyCost"] {
                 let mut paths = Vec::new();
                 leaves(part, &serde_json::to_value(tier).unwrap()[part], &mut paths);
                 for path in paths {
@@ -113,6 +113,35 @@ proptest! {
     fn the_same_input_gives_the_same_bytes((text, _) in spec()) {
         let bytes = || serde_json::to_string(&planned(&text, None).1).unwrap();
         prop_assert_eq!(bytes(), bytes());
+    }
+
+    #[test]
+    fn a_plan_bears_the_values_that_it_was_made_on((text, _) in spec()) {
+        let mut app = common::app(&text);
+        let profile = app.spec.profile.clone().unwrap_or_default();
+        let range = |field: &str, end: Value| json!({"field": field, "low": end, "high": end});
+        let ranges = json!([
+            range("readPercent", json!(profile.read_percent)),
+            range("staticPercent", json!(profile.static_percent)),
+            range("queriesPerRequest", json!(profile.queries_per_request)),
+            range("cacheReadsPerRequest", json!(profile.cache_reads_per_request)),
+            range("bytesWrittenPerUserPerDay", json!(profile.bytes_written_per_user_per_day)),
+        ]);
+        app.spec.profile.as_mut().unwrap().ranges = serde_json::from_value(ranges).unwrap();
+        let plan = common::planned(&app);
+        prop_assert!(!plan.findings.iter().any(|f| f.kind == FindingKind::HighEndMissesObjective), "{:?}", plan.findings);
+    }
+
+    #[test]
+    fn a_cost_is_that_of_its_tiers_and_of_what_is_sent((text, _) in spec()) {
+        let (_, plan) = planned(&text, None);
+        let cost = &plan.monthly_cost;
+        let of = |end: fn(&CostSpan) -> f64| plan.tiers.iter().map(|tier| end(&tier.monthly_cost)).sum::<f64>() + end(&cost.egress);
+        prop_assert!(cost.low <= cost.high);
+        prop_assert!((of(|span| span.low) - cost.low).abs() < 0.01 && (of(|span| span.high) - cost.high).abs() < 0.01);
+        for quantity in ["monthlyCost.low", "monthlyCost.high", "egress.low", "egress.high"] {
+            prop_assert!(cost.reasons.iter().any(|reason| reason.quantity == quantity), "{quantity}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_yaml::Value;
 use super::CliError;
 use crate::api::ScaledApp;
 use crate::domain::{Environment, Problem};
-use crate::planner::RecordedPlan;
+use crate::planner::{Catalogue, PriceTable, RecordedPlan};
 
 /// One `ScaledApp` of a file, or what is wrong with its form.
 pub struct Document {
@@ -112,6 +112,19 @@ pub fn environment(path: Option<&Path>) -> Result<Environment, CliError> {
     let Some(path) = path else { return Ok(Environment::default()) };
     serde_yaml::from_str(&read(path)?)
         .map_err(|error| CliError::Usage(format!("{} is no environment: {error}", path.display())))
+}
+
+/// The catalogue of this release, with the prices of a file where there is one.
+///
+/// # Errors
+/// When the file cannot be read or is no table of prices.
+pub fn catalogue(prices: Option<&Path>) -> Result<Catalogue, CliError> {
+    let mut catalogue = Catalogue::builtin();
+    if let Some(path) = prices {
+        catalogue.prices = PriceTable::parse(&read(path)?)
+            .map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?;
+    }
+    Ok(catalogue)
 }
 
 /// The recorded plan of a file: as `plan -o recorded` writes it, or a `ControllerRevision` that holds one.

@@ -10,7 +10,9 @@ use super::CliError;
 use super::input::{self, Document};
 use crate::api::ScaledApp;
 use crate::domain::{Environment, Problem, ValidApp, validate};
-use crate::planner::{Catalogue, Finding, FindingKind, Plan, RecordedPlan, Severity, changes, effective, plan};
+use crate::planner::{
+    Catalogue, Finding, FindingKind, Plan, RecordedPlan, Severity, changes, effective, plan, uncertainty,
+};
 use crate::report::{findings, plan_table};
 
 #[derive(Args, Debug)]
@@ -30,6 +32,9 @@ pub(super) struct PlanArgs {
     /// Recorded plan that the new one starts from, of `-o recorded` or a ControllerRevision
     #[arg(long, value_name = "FILE")]
     previous: Option<PathBuf>,
+    /// Prices instead of the built-in ones: name, currency, and for cpu, memory, storage and egress low, high, date, source
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
     /// Plans for so many users a day instead of the declared load
     #[arg(long, value_name = "N")]
     users: Option<i64>,
@@ -63,6 +68,7 @@ impl Outcome {
 
 pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
     let environment = input::environment(args.environment.as_deref())?;
+    let catalogue = input::catalogue(args.prices.as_deref())?;
     let previous = args.previous.as_deref().map(input::recorded).transpose()?;
     let (documents, others) = input::documents(&input::read(&args.filename)?, &args.filename)?;
     for other in others {
@@ -75,8 +81,8 @@ pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
         (Some(path), Some(recorded)) => format!("Previous plan: {} of {}.", recorded.hash, path.display()),
         _ => "Previous plan: none, so everything is planned afresh.".to_owned(),
     };
-    let outcomes: Vec<Outcome> =
-        documents.into_iter().map(|document| outcome(args, document, &environment, previous.as_ref())).collect();
+    let known = Known { catalogue: &catalogue, environment: &environment, previous: previous.as_ref() };
+    let outcomes: Vec<Outcome> = documents.into_iter().map(|document| outcome(args, document, &known)).collect();
     match args.output {
         Form::Table => tables(&note, &outcomes, previous.as_ref())?,
         Form::Json => {
@@ -100,7 +106,15 @@ pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
     if any { Err(CliError::Refused) } else { Ok(()) }
 }
 
-fn outcome(args: &PlanArgs, document: Document, environment: &Environment, previous: Option<&RecordedPlan>) -> Outcome {
+/// What a plan is made from beside the spec.
+struct Known<'a> {
+    catalogue: &'a Catalogue,
+    environment: &'a Environment,
+    previous: Option<&'a RecordedPlan>,
+}
+
+fn outcome(args: &PlanArgs, document: Document, known: &Known<'_>) -> Outcome {
+    let Known { catalogue, environment, previous } = *known;
     let mut namespace = args.namespace.clone();
     let checked = document.app.map_err(|problem| vec![problem]).and_then(|mut app| {
         namespace = app.metadata.namespace.clone().unwrap_or_else(|| args.namespace.clone());
@@ -111,7 +125,8 @@ fn outcome(args: &PlanArgs, document: Document, environment: &Environment, previ
     });
     match checked {
         Ok(app) => {
-            let planned = plan(&app, &Catalogue::builtin(), environment, previous);
+            let mut planned = plan(&app, catalogue, environment, previous);
+            planned.uncertainty = Some(uncertainty(&app, catalogue, environment, &planned));
             let findings = planned.findings.clone();
             Outcome { name: document.name, namespace, plan: Some(Box::new((app, planned))), findings }
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     Backing, Bytes, Millicores, Millis, Sourced, ValidCache, ValidContainer, ValidExternals, ValidProxy, ValidQueue,
-    ValidSessions, ValidWorker,
+    ValidRange, ValidSessions, ValidWorker,
 };
 use crate::api::{
     ChangePolicy, DeletionPolicy, Durability, EgressPolicy, Health, IngressTls, LoadBalancing, Mode, Pooling, Preset,
@@ -162,8 +162,6 @@ pub struct ValidProfile {
     pub preset: Sourced<Preset>,
     /// CPU time of one dynamic request, in milliseconds.
     pub cpu_ms_per_request: Sourced<f64>,
-    /// High end of the measured spread of the CPU time, in milliseconds.
-    pub cpu_ms_per_request_high: Option<f64>,
     /// Time of one dynamic request without load, at the 99th percentile.
     pub service_time_p99: Sourced<Millis>,
     /// Memory of one web pod at work.
@@ -182,6 +180,8 @@ pub struct ValidProfile {
     pub cache_reads_per_request: Sourced<f64>,
     /// Bytes that one user adds to the database on a day.
     pub bytes_written_per_user_per_day: Sourced<Bytes>,
+    /// Spreads of unit costs, in the order of the spec; each field at most once.
+    pub ranges: Vec<ValidRange>,
 }
 
 /// One service.

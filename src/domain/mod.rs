@@ -11,6 +11,7 @@ pub mod external;
 pub mod quantity;
 pub mod sourced;
 pub mod tiers;
+pub mod unit_cost;
 pub mod validate;
 
 pub use app::{
@@ -26,4 +27,5 @@ pub use tiers::{
     ValidCache, ValidMemberPin, ValidProxy, ValidQueue, ValidQueueDeclaration, ValidSessions, ValidWorker,
     ValidWorkerPin,
 };
+pub use unit_cost::ValidRange;
 pub use validate::{Problem, resolve_database, resolve_externals, resolve_queue, resolve_sessions, validate};

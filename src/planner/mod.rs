@@ -13,6 +13,7 @@ pub mod changes;
 pub mod database;
 pub mod demand;
 pub mod edge;
+mod ends;
 mod engine_settings;
 mod engines;
 mod external;
@@ -25,6 +26,7 @@ pub mod model;
 pub mod packing;
 pub mod plan;
 pub mod pool;
+pub mod prices;
 pub mod proxy;
 pub mod queue;
 pub mod queueing;
@@ -33,6 +35,7 @@ pub mod redis;
 mod router;
 pub mod sessions;
 mod settings;
+mod uncertainty;
 pub mod web;
 mod why;
 pub mod worker;
@@ -42,8 +45,10 @@ pub use kept::effective;
 pub use model::{Catalogue, Constant};
 
 pub use plan::{
-    Bottleneck, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding, FindingKind,
+    AtHigh, Bottleneck, CostSpan, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding, FindingKind,
     LadderRung, MonthlyCost, Plan, PoolSettings, Proposal, ProxySettings, QueueSettings, Reason, RedisSettings,
-    Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan, TierSettings, WebSettings, WorkerSettings,
+    Replicas, Requirement, Roles, Rung, Sensitivity, Severity, Size, Tier, TierPlan, TierSettings, Uncertainty, WebSettings, WorkerSettings,
 };
+pub use prices::{PriceError, PriceTable};
 pub use recorded::{RecordedPlan, RecordedTier};
+pub use uncertainty::uncertainty;

@@ -4,7 +4,7 @@ use super::availability::Objective;
 use super::cache::Fit;
 use super::demand::{Demands, round};
 use super::model::Catalogue;
-use super::plan::{Bottleneck, Reason, Replicas, Requirement, Roles, Size, Tier, TierPlan, TierSettings};
+use super::plan::{Bottleneck, CostSpan, Reason, Replicas, Requirement, Roles, Size, Tier, TierPlan, TierSettings};
 use crate::domain::{Bytes, Environment, Millicores, ValidApp};
 
 /// What every tier is planned from.
@@ -82,6 +82,7 @@ pub fn tier_plan(
         bottleneck: packing.bottleneck,
         headroom_percent: headroom(requirement.cpu_millicores, total.cpu),
         roles: packing.roles,
+        monthly_cost: CostSpan::default(),
         settings: packing.settings,
         reasons,
     }

@@ -11,6 +11,7 @@ pub use super::settings::{
     DatabaseSettings, EdgeSettings, PoolSettings, ProxySettings, QueueSettings, RedisSettings, TierSettings,
     WebSettings, WorkerSettings,
 };
+pub use super::uncertainty::{AtHigh, EndTier, RangeEndValue, Sensitivity, Uncertainty};
 pub use super::why::{Finding, FindingKind, Reason, Severity};
 
 /// A finished plan.
@@ -48,6 +49,9 @@ pub struct Plan {
     /// Changes against the previous plan that wait for an approval; the tiers above do not have them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposed: Option<Proposal>,
+    /// How far the plan hangs on values that are not known exactly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncertainty: Option<Uncertainty>,
 }
 
 /// Demand, in the units of the names.
@@ -181,6 +185,8 @@ pub struct TierPlan {
     /// Roles of the members, of a database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Roles>,
+    /// Rough cost of a month.
+    pub monthly_cost: CostSpan,
     /// What the builders need of this tier.
     pub settings: TierSettings,
     /// Why each number is what it is.
@@ -272,15 +278,31 @@ pub struct Proposal {
     pub changes: Vec<ProposedChange>,
 }
 
-/// Rough cost of a month.
+/// Rough cost of a month, with what the users are sent.
 #[derive(Serialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
 pub struct MonthlyCost {
+    /// ISO 4217 code.
     pub currency: String,
-    /// At `replicas.min`.
+    /// At `replicas.min` and the low prices, today's answers sent.
     pub low: f64,
-    /// At `replicas.max`.
+    /// At `replicas.max` and the high prices, the horizon's answers sent.
+    pub high: f64,
+    /// The part of it that is traffic to the users.
+    pub egress: CostSpan,
+    /// Name of the table of prices.
+    pub prices: String,
+    /// Why each number is what it is.
+    pub reasons: Vec<Reason>,
+}
+
+/// Rough cost of a month of a part: fewest pods at the low prices to most pods at the high ones.
+#[derive(Serialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct CostSpan {
+    pub currency: String,
+    pub low: f64,
     pub high: f64,
 }
 

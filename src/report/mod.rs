@@ -4,6 +4,7 @@
 //! Functions return styled text; the printer strips the styles where there is no terminal.
 //! Nothing here computes a size or talks to a cluster.
 
+mod cost;
 pub mod fields;
 mod formulae;
 pub mod plan;
