@@ -52,8 +52,12 @@ fn the_constants_are_documented() {
         "\n## Prices\n\n{}, in {}; `--prices FILE` takes others.\n\n| price | low | high | date | source |\n|---|---|---|---|---|",
         prices.name, prices.currency
     );
-    let priced =
-        [("vCPU, month", &prices.cpu), ("GiB of memory, month", &prices.memory), ("GiB of volume, month", &prices.storage), ("GB to the users", &prices.egress)];
+    let priced = [
+        ("vCPU, month", &prices.cpu),
+        ("GiB of memory, month", &prices.memory),
+        ("GiB of volume, month", &prices.storage),
+        ("GB to the users", &prices.egress),
+    ];
     for (name, price) in priced {
         let _ = writeln!(text, "| {name} | {} | {} | {} | {} |", price.low, price.high, price.date, price.source);
     }

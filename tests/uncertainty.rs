@@ -1,11 +1,12 @@
-//! What is not known exactly: ranges, the input to measure first, and prices.
+//! What is not known exactly: ranges, the input to measure first, prices, and measured figures in the place of declared ones.
 
 mod common;
 
 use common::{app, planned, sample, valid};
-use scaledapp::domain::Environment;
+use scaledapp::domain::{Environment, validate_observed};
 use scaledapp::planner::{
-    Catalogue, Finding, FindingKind, Plan, PriceTable, Severity, Tier, Uncertainty, plan, uncertainty,
+    Catalogue, Finding, FindingKind, Given, Plan, PriceTable, Severity, Tier, Uncertainty, observed_plan, plan,
+    uncertainty,
 };
 
 const SERVICES: &str = "services: [{name: web, image: a}]";
@@ -22,16 +23,15 @@ fn with_ranges(profile: &str, rest: &str) -> Plan {
 fn the_high_end_of_a_range_is_tried() {
     let range = |high: &str| {
         with_ranges(
-            &format!("cpuPerRequest: 12ms, serviceTime: {{p99: 120ms}}, ranges: [{{field: cpuPerRequest, low: 8ms, high: {high}}}]"),
+            &format!(
+                "cpuPerRequest: 12ms, serviceTime: {{p99: 120ms}}, ranges: [{{field: cpuPerRequest, low: 8ms, high: {high}}}]"
+            ),
             "targets: {dailyActiveUsers: 2000000, availabilityPercent: '99'}",
         )
     };
     let plan = range("60ms");
     let [finding] = high_ends(&plan)[..] else { panic!("{:?}", plan.findings) };
-    assert_eq!(
-        (finding.severity, finding.field.as_str()),
-        (Severity::Warning, "spec.profile.ranges[cpuPerRequest]")
-    );
+    assert_eq!((finding.severity, finding.field.as_str()), (Severity::Warning, "spec.profile.ranges[cpuPerRequest]"));
     let most = plan.web("web").unwrap().replicas.max;
     for part in ["With cpuPerRequest at 60ms", "web needs", &format!("has {most} at most"), "it takes web with"] {
         assert!(finding.message.contains(part), "{part}: {}", finding.message);
@@ -39,7 +39,8 @@ fn the_high_end_of_a_range_is_tried() {
     assert!(high_ends(&range("12ms")).is_empty());
     let at = plan.uncertainty.unwrap().at_high.unwrap();
     assert_eq!((at.values[0].field.as_str(), at.values[0].value.as_str()), ("spec.profile.cpuPerRequest", "60ms"));
-    assert!(at.monthly_cost.high > plan.monthly_cost.high && at.tiers[0].replicas.max > most);
+    let web = at.tiers.iter().find(|tier| tier.tier == Tier::Web).unwrap();
+    assert!(at.monthly_cost.high > plan.monthly_cost.high && web.replicas.max > most);
 }
 
 /// Of a share of static files the low end is the heavier one.
@@ -62,7 +63,11 @@ fn a_member_of_the_database_is_held_against_the_high_end() {
     );
     let [finding] = high_ends(&plan)[..] else { panic!("{:?}", plan.findings) };
     assert_eq!(finding.field, "spec.profile.ranges[queriesPerRequest]");
-    assert!(finding.message.contains("database needs") && finding.message.contains("cores a member"), "{}", finding.message);
+    assert!(
+        finding.message.contains("database needs") && finding.message.contains("cores a member"),
+        "{}",
+        finding.message
+    );
     assert!(!finding.message.contains("Web"), "the services do not hang on it: {}", finding.message);
 }
 
@@ -81,7 +86,9 @@ fn volumes_are_held_against_the_high_end() {
 fn memory_is_held_against_a_pod() {
     let found = |high: &str| {
         let plan = with_ranges(
-            &format!("memoryPerReplica: 300Mi, ranges: [{{field: memoryPerReplica, low: 200Mi, high: {high}}}, {{field: cpuPerRequest, low: 40ms, high: 55ms}}]"),
+            &format!(
+                "memoryPerReplica: 300Mi, ranges: [{{field: memoryPerReplica, low: 200Mi, high: {high}}}, {{field: cpuPerRequest, low: 40ms, high: 55ms}}]"
+            ),
             "targets: {peakRequestsPerSecond: 40, availabilityPercent: '99.9'}",
         );
         high_ends(&plan).into_iter().map(|finding| finding.message.clone()).collect::<Vec<_>>()
@@ -95,7 +102,9 @@ fn memory_is_held_against_a_pod() {
 #[test]
 fn all_ranges_are_tried_together() {
     let profile = |cpu: u32, statics: u32| {
-        format!("cpuPerRequest: 20ms, staticPercent: 50, serviceTime: {{p99: 80ms}}, ranges: [{{field: cpuPerRequest, low: 20ms, high: {cpu}ms}}, {{field: staticPercent, low: {statics}, high: 50}}]")
+        format!(
+            "cpuPerRequest: 20ms, staticPercent: 50, serviceTime: {{p99: 80ms}}, ranges: [{{field: cpuPerRequest, low: 20ms, high: {cpu}ms}}, {{field: staticPercent, low: {statics}, high: 50}}]"
+        )
     };
     let targets = "targets: {dailyActiveUsers: 2000000, availabilityPercent: '99.9'}";
     let found = |cpu, statics| {
@@ -118,7 +127,8 @@ fn doubts(spec: &str) -> Uncertainty {
 
 #[test]
 fn the_input_that_moves_the_cost_most_is_named() {
-    let known = doubts(&format!("{SERVICES}\ntargets: {{peakRequestsPerSecond: 2000, peakToAverage: '3'}}\ndatabase: {{}}"));
+    let known =
+        doubts(&format!("{SERVICES}\ntargets: {{peakRequestsPerSecond: 2000, peakToAverage: '3'}}\ndatabase: {{}}"));
     assert_eq!(known.measure_first.as_deref(), Some("spec.profile.cpuPerRequest"));
     let inputs = known.sensitivity.unwrap();
     assert!(inputs.windows(2).all(|pair| pair[0].swing() >= pair[1].swing()));
@@ -155,7 +165,9 @@ fn an_end_that_cannot_be_planned_is_told() {
 #[test]
 fn a_plan_costs_what_its_prices_say() {
     let table = |cpu: &str| {
-        format!("{{name: ours, currency: EUR, cpu: {{low: {cpu}, high: {cpu}, date: '2026-11-28', source: bill}}, memory: {{low: 0, high: 0, date: '2026-11-28', source: bill}}, storage: {{low: 0, high: 0, date: '2026-11-28', source: bill}}, egress: {{low: 0.1, high: 0.1, date: '2026-11-28', source: bill}}}}")
+        format!(
+            "{{name: ours, currency: EUR, cpu: {{low: {cpu}, high: {cpu}, date: '2026-11-28', source: bill}}, memory: {{low: 0, high: 0, date: '2026-11-28', source: bill}}, storage: {{low: 0, high: 0, date: '2026-11-28', source: bill}}, egress: {{low: 0.1, high: 0.1, date: '2026-11-28', source: bill}}}}"
+        )
     };
     let catalogue = |cpu: &str| Catalogue { prices: PriceTable::parse(&table(cpu)).unwrap(), ..Catalogue::builtin() };
     let shop = valid(&sample("shop"));
@@ -184,5 +196,135 @@ fn a_wrong_table_of_prices_is_refused_with_a_sentence() {
         ("name: large", "title: large", "it is no table of prices"),
     ] {
         assert!(wrong(from, to).contains(told), "{}", wrong(from, to));
+    }
+}
+
+const MEASURED: &str = "app: shop\nmeasuredAt: \"2026-11-28T12:00:00Z\"\nwindow: 10m\n";
+
+fn measured(spec: &str, figures: &str) -> Plan {
+    let observed = validate_observed(&format!("{MEASURED}{figures}")).unwrap();
+    let (catalogue, environment) = (Catalogue::builtin(), Environment::default());
+    let given = Given { catalogue: &catalogue, environment: &environment, previous: None };
+    observed_plan(&valid(&app(spec)), &observed, given)
+}
+
+const DECLARED: &str = "targets: {peakRequestsPerSecond: 500, availabilityPercent: '99.9'}\nprofile: {cpuPerRequest: 20ms, serviceTime: {p99: 90ms}}\nservices: [{name: web, image: a}]\ndatabase: {}\ncache: {}";
+
+#[test]
+fn a_measured_value_takes_the_place_of_the_declared_one() {
+    let plan = measured(DECLARED, "cpuPerRequest: 2.5ms\nqueriesPerRequest: 9\n");
+    let declared = planned(&app(DECLARED));
+    let busy = |plan: &Plan| plan.web("web").unwrap().requirement.cpu_millicores;
+    assert!((busy(&declared) / busy(&plan) - 8.0).abs() < 1e-6);
+    assert!((plan.demand.database_writes_per_second / declared.demand.database_writes_per_second - 3.0).abs() < 1e-6);
+    let reasons = &plan.tier(Tier::Web).unwrap().reasons;
+    assert!(
+        reasons.iter().any(|reason| reason.source.contains("measured 2026-11-28T12:00:00Z over 10m")),
+        "{reasons:#?}"
+    );
+}
+
+#[test]
+fn each_measured_figure_is_held_against_the_declared_one() {
+    let plan =
+        measured(DECLARED, "cpuPerRequest: 2.5ms\nqueriesPerRequest: 9\nresponseSize: 20Ki\ncacheHitPercent: 45\n");
+    let compared = plan.observed.unwrap();
+    let figure = |field: &str| compared.figures.iter().find(|figure| figure.field == field).unwrap();
+    let cpu = figure("spec.profile.cpuPerRequest");
+    assert_eq!(
+        (cpu.declared.as_str(), cpu.source.as_str(), cpu.observed.as_str(), cpu.factor),
+        ("20ms", "declared", "2.5ms", Some(0.125))
+    );
+    assert!(
+        cpu.tiers.iter().all(|change| change.tier != Tier::Database) && cpu.tiers.iter().any(|c| c.tier == Tier::Web)
+    );
+    let queries = figure("spec.profile.queriesPerRequest");
+    assert_eq!((queries.source.as_str(), queries.factor), ("default, grade B", Some(3.0)));
+    assert!(queries.tiers.iter().any(|change| change.tier == Tier::Database), "{queries:?}");
+    let size = figure("spec.profile.responseSize");
+    assert_eq!((size.factor, &size.tiers[..]), (Some(1.0), &[][..]), "as declared, so nothing changes");
+    assert_eq!(figure("cacheHitPercent").declared, "90");
+    assert!(cpu.cost < compared.cost_declared && queries.cost > compared.cost_declared);
+    assert!(!compared.tiers.is_empty());
+}
+
+#[test]
+fn measured_hits_and_peaks_change_the_demand() {
+    let spec = "targets: {dailyActiveUsers: 100000, requestsPerUserPerDay: 86}\nprofile: {cacheReadsPerRequest: '10', queriesPerRequest: '0', staticPercent: 50}\nservices: [{name: web, image: a, paths: [/]}]\ndatabase: {}\ncache: {}\nproxy: {}";
+    let cold = measured(spec, "cacheHitPercent: 20\nproxyHitPercent: 50\npeakRequestsPerSecond: 400\n");
+    assert!((cold.demand.peak_requests_per_second - 400.0).abs() < 1e-6);
+    assert!((cold.demand.origin_requests_per_second - 300.0).abs() < 1e-6, "half of 200 static files");
+    assert!((cold.demand.database_reads_per_second - 200.0 * 10.0 * 0.8).abs() < 1e-6);
+    let declared = planned(&app(spec));
+    assert_eq!(cold.demand.database_bytes, declared.demand.database_bytes, "the users are as many as before");
+    assert_eq!(cold.observed.unwrap().figures[0].field, "peakRequestsPerSecond");
+}
+
+#[test]
+fn a_measured_value_beside_its_range_is_told() {
+    let spec = "targets: {peakRequestsPerSecond: 50}\nprofile: {cpuPerRequest: 20ms, ranges: [{field: cpuPerRequest, low: 15ms, high: 25ms}]}\nservices: [{name: web, image: a}]";
+    let outside = |figure: &str| measured(spec, figure).observed.unwrap().figures[0].outside_its_range;
+    assert!(outside("cpuPerRequest: 31ms\n") && !outside("cpuPerRequest: 24ms\n"));
+}
+
+#[test]
+fn wrong_figures_are_refused_with_sentences() {
+    let told = |text: &str| {
+        let problems = validate_observed(text).unwrap_err();
+        problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join(" ")
+    };
+    assert!(
+        told("cpuPerRequest: 2ms").contains("measuredAt is missing: write when")
+            && told("cpuPerRequest: 2ms").contains("window is missing")
+    );
+    let with = |figures: &str| told(&format!("{MEASURED}{figures}"));
+    for (figures, sentence) in [
+        ("", "observed holds no figure"),
+        ("cpuPerRequest: 2", "cpuPerRequest is \"2\": write a span of time"),
+        ("serviceTime: {p99: 90}", "serviceTime.p99 is \"90\""),
+        ("cacheHitPercent: 120", "cacheHitPercent is \"120\": write a number from 0 to 100."),
+        ("readPercent: -1", "readPercent is \"-1\""),
+        ("queriesPerRequest: .nan", "queriesPerRequest is \"NaN\""),
+        ("responseSize: large", "responseSize is \"large\": write a quantity"),
+        ("cpu: 2ms", "These are no measured figures"),
+    ] {
+        assert!(with(figures).contains(sentence), "{}", with(figures));
+    }
+    assert!(told(&MEASURED.replace("2026-11-28T12:00:00Z", "yesterday")).contains("measuredAt is \"yesterday\""));
+}
+
+/// Prints the CPU time of a plan: `cargo test --test uncertainty -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn the_cpu_time_of_a_plan() {
+    let on_cpu = || {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        text.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1000.0
+    };
+    let (catalogue, environment) = (Catalogue::builtin(), Environment::default());
+    for name in ["hello", "shop", "large", "ladder"] {
+        let app = valid(&sample(name));
+        let mut ranged = app.clone();
+        let field = scaledapp::api::RangedField::CpuPerRequest;
+        let middle = app.profile.unit_cost(field);
+        ranged.profile.ranges = vec![scaledapp::domain::ValidRange { field, low: middle / 2.0, high: middle * 2.0 }];
+        let time = |app: &scaledapp::domain::ValidApp, asked: bool| {
+            const TIMES: u32 = 50;
+            let begun = on_cpu();
+            for _ in 0..TIMES {
+                let made = plan(app, &catalogue, &environment, None);
+                if asked {
+                    std::hint::black_box(uncertainty(app, &catalogue, &environment, &made));
+                }
+                std::hint::black_box(&made);
+            }
+            (on_cpu() - begun) / f64::from(TIMES)
+        };
+        println!(
+            "{name}: plan {:.0} us, with a range {:.0} us, with what to measure first {:.0} us",
+            time(&app, false),
+            time(&ranged, false),
+            time(&app, true)
+        );
     }
 }

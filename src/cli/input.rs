@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use super::CliError;
 use crate::api::ScaledApp;
-use crate::domain::{Environment, Problem};
+use crate::domain::{Environment, Observed, Problem, validate_observed};
 use crate::planner::{Catalogue, PriceTable, RecordedPlan};
 
 /// One `ScaledApp` of a file, or what is wrong with its form.
@@ -121,10 +121,21 @@ pub fn environment(path: Option<&Path>) -> Result<Environment, CliError> {
 pub fn catalogue(prices: Option<&Path>) -> Result<Catalogue, CliError> {
     let mut catalogue = Catalogue::builtin();
     if let Some(path) = prices {
-        catalogue.prices = PriceTable::parse(&read(path)?)
-            .map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?;
+        catalogue.prices =
+            PriceTable::parse(&read(path)?).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?;
     }
     Ok(catalogue)
+}
+
+/// Measured figures of a file.
+///
+/// # Errors
+/// When the file cannot be read, and everything that is wrong with the figures.
+pub fn observed(path: &Path) -> Result<Observed, CliError> {
+    validate_observed(&read(path)?).map_err(|problems| {
+        let told: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
+        CliError::Usage(format!("{}: {}", path.display(), told.join(" ")))
+    })
 }
 
 /// The recorded plan of a file: as `plan -o recorded` writes it, or a `ControllerRevision` that holds one.

@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 use super::CliError;
 use super::input::{self, Document};
 use crate::api::ScaledApp;
-use crate::domain::{Environment, Problem, ValidApp, validate};
+use crate::domain::{Environment, Observed, Problem, ValidApp, validate};
 use crate::planner::{
-    Catalogue, Finding, FindingKind, Plan, RecordedPlan, Severity, changes, effective, plan, uncertainty,
+    Catalogue, Finding, FindingKind, Given, Plan, RecordedPlan, Severity, changes, effective, observed_plan, plan,
+    uncertainty,
 };
 use crate::report::{findings, plan_table};
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  scaledapp plan -f app.yaml                              what it needs now\n  scaledapp plan -f app.yaml --users 2000000              and with two million users a day\n  scaledapp plan -f app.yaml -o json | jq .tiers[].replicas\n  scaledapp plan -f app.yaml -o recorded > before.json    keep it, change the spec, then:\n  scaledapp plan -f app.yaml --previous before.json       what changes, and what would wait for an approval\n\nExit codes: 0 planned, 1 the spec cannot be met, 2 bad usage."
+    after_help = "Examples:\n  scaledapp plan -f app.yaml                              what it needs now\n  scaledapp plan -f app.yaml --users 2000000              and with two million users a day\n  scaledapp plan -f app.yaml -o json | jq .tiers[].replicas\n  scaledapp plan -f app.yaml -o recorded > before.json    keep it, change the spec, then:\n  scaledapp plan -f app.yaml --previous before.json       what changes, and what would wait for an approval\n  scaledapp plan -f app.yaml --observed figures.yaml      with what was measured in the place of what was declared\n\nExit codes: 0 planned, 1 the spec cannot be met, 2 bad usage."
 )]
 pub(super) struct PlanArgs {
     /// File with one or more ScaledApps; - is the standard input
@@ -35,6 +36,9 @@ pub(super) struct PlanArgs {
     /// Prices instead of the built-in ones: name, currency, and for cpu, memory, storage and egress low, high, date, source
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
+    /// Figures measured of the running application, which take the place of the declared ones
+    #[arg(long, value_name = "FILE", conflicts_with = "users")]
+    observed: Option<PathBuf>,
     /// Plans for so many users a day instead of the declared load
     #[arg(long, value_name = "N")]
     users: Option<i64>,
@@ -81,7 +85,16 @@ pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
         (Some(path), Some(recorded)) => format!("Previous plan: {} of {}.", recorded.hash, path.display()),
         _ => "Previous plan: none, so everything is planned afresh.".to_owned(),
     };
-    let known = Known { catalogue: &catalogue, environment: &environment, previous: previous.as_ref() };
+    let observed = args.observed.as_deref().map(input::observed).transpose()?;
+    let observed = observed.as_ref();
+    if observed.is_some() && (documents.len() > 1 || args.output == Form::Recorded) {
+        return Err(CliError::Usage("--observed shows what one ScaledApp would need: give a file that holds one, and record a plan of what is declared".to_owned()));
+    }
+    let other = observed.and_then(|figures| figures.app.as_ref()).filter(|app| documents[0].name != **app);
+    if let Some(other) = other {
+        return Err(CliError::Usage(format!("the figures are of {other}, and the file holds {}", documents[0].name)));
+    }
+    let known = Known { observed, catalogue: &catalogue, environment: &environment, previous: previous.as_ref() };
     let outcomes: Vec<Outcome> = documents.into_iter().map(|document| outcome(args, document, &known)).collect();
     match args.output {
         Form::Table => tables(&note, &outcomes, previous.as_ref())?,
@@ -111,10 +124,11 @@ struct Known<'a> {
     catalogue: &'a Catalogue,
     environment: &'a Environment,
     previous: Option<&'a RecordedPlan>,
+    observed: Option<&'a Observed>,
 }
 
 fn outcome(args: &PlanArgs, document: Document, known: &Known<'_>) -> Outcome {
-    let Known { catalogue, environment, previous } = *known;
+    let Known { catalogue, environment, previous, observed } = *known;
     let mut namespace = args.namespace.clone();
     let checked = document.app.map_err(|problem| vec![problem]).and_then(|mut app| {
         namespace = app.metadata.namespace.clone().unwrap_or_else(|| args.namespace.clone());
@@ -124,8 +138,15 @@ fn outcome(args: &PlanArgs, document: Document, known: &Known<'_>) -> Outcome {
         validate(&document.name, &namespace, None, &app.spec, environment)
     });
     match checked {
-        Ok(app) => {
-            let mut planned = plan(&app, catalogue, environment, previous);
+        Ok(declared) => {
+            let given = Given { catalogue, environment, previous };
+            let (app, mut planned) = match observed {
+                Some(figures) => (figures.applied(&declared), observed_plan(&declared, figures, given)),
+                None => {
+                    let planned = plan(&declared, catalogue, environment, previous);
+                    (declared, planned)
+                }
+            };
             planned.uncertainty = Some(uncertainty(&app, catalogue, environment, &planned));
             let findings = planned.findings.clone();
             Outcome { name: document.name, namespace, plan: Some(Box::new((app, planned))), findings }

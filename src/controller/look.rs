@@ -112,6 +112,12 @@ pub struct Looker {
 }
 
 impl Looker {
+    /// Where it looks.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Looks with the kubeconfig's rights, or with the pod's inside a cluster; the namespace is the context's unless
     /// it is given.
     ///

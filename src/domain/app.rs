@@ -8,8 +8,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Backing, Bytes, Millicores, Millis, Sourced, ValidCache, ValidContainer, ValidExternals, ValidProxy, ValidQueue,
-    ValidRange, ValidSessions, ValidWorker,
+    Backing, Bytes, Measured, Millicores, Millis, Sourced, ValidCache, ValidContainer, ValidExternals, ValidProxy,
+    ValidQueue, ValidRange, ValidSessions, ValidWorker,
 };
 use crate::api::{
     ChangePolicy, DeletionPolicy, Durability, EgressPolicy, Health, IngressTls, LoadBalancing, Mode, Pooling, Preset,
@@ -85,6 +85,8 @@ pub struct ValidApp {
     pub proxy: Option<ValidProxy>,
     /// The tiers that somebody else runs; each of them is in no field above.
     pub externals: ValidExternals,
+    /// What somebody measured of it and no field declares.
+    pub measured: Measured,
     /// The spec as it was written, for the plan's revision.
     pub spec: ScaledAppSpec,
 }

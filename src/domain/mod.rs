@@ -8,6 +8,7 @@ pub mod container;
 pub mod defaults;
 pub mod environment;
 pub mod external;
+pub mod observed;
 pub mod quantity;
 pub mod sourced;
 pub mod tiers;
@@ -21,6 +22,7 @@ pub use app::{
 pub use container::ValidContainer;
 pub use environment::{EngineImages, Environment, LargestPod};
 pub use external::{Backing, ValidExternals};
+pub use observed::{Measured, Observed};
 pub use quantity::{Bytes, Millicores, Millis};
 pub use sourced::{Grade, Origin, Sourced};
 pub use tiers::{
@@ -28,4 +30,6 @@ pub use tiers::{
     ValidWorkerPin,
 };
 pub use unit_cost::ValidRange;
-pub use validate::{Problem, resolve_database, resolve_externals, resolve_queue, resolve_sessions, validate};
+pub use validate::{
+    Problem, resolve_database, resolve_externals, resolve_queue, resolve_sessions, validate, validate_observed,
+};

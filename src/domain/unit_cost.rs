@@ -52,6 +52,22 @@ impl ValidProfile {
         }
     }
 
+    /// The place of a unit cost's origin.
+    pub const fn unit_cost_origin_mut(&mut self, field: RangedField) -> &mut Origin {
+        match field {
+            RangedField::CpuPerRequest => &mut self.cpu_ms_per_request.origin,
+            RangedField::ServiceTimeP99 => &mut self.service_time_p99.origin,
+            RangedField::MemoryPerReplica => &mut self.memory_per_replica.origin,
+            RangedField::ResponseSize => &mut self.response_size.origin,
+            RangedField::ReadPercent => &mut self.read_share.origin,
+            RangedField::StaticPercent => &mut self.static_share.origin,
+            RangedField::CacheablePercent => &mut self.cacheable_share.origin,
+            RangedField::QueriesPerRequest => &mut self.queries_per_request.origin,
+            RangedField::CacheReadsPerRequest => &mut self.cache_reads_per_request.origin,
+            RangedField::BytesWrittenPerUserPerDay => &mut self.bytes_written_per_user_per_day.origin,
+        }
+    }
+
     /// Puts another value in the place of a unit cost, which keeps its origin; a default service time follows the CPU
     /// time that it is derived from.
     pub fn set_unit_cost(&mut self, field: RangedField, value: f64) {

@@ -10,12 +10,12 @@ use super::engines::{Around, Engines};
 use super::ladder::{self, Climb};
 use super::model::Catalogue;
 use super::packing::Context;
-use super::plan::{
-    DatabaseSettings, Finding, FindingKind, Plan, Proposal, Severity, Size, Tier, TierPlan,
-};
+use super::plan::{DatabaseSettings, Finding, FindingKind, Plan, Proposal, Severity, Size, Tier, TierPlan};
 use super::recorded::RecordedPlan;
 use super::web::{self, Shape, WebNeed};
-use super::{cache, changes, edge, ends, engine_settings, external, findings, kept, lints, pool, prices, proxy, worker};
+use super::{
+    cache, changes, edge, ends, engine_settings, external, findings, kept, lints, pool, prices, proxy, worker,
+};
 use crate::api::{ChangeClass, ChangePolicy, ProposedChange, SessionStore};
 use crate::domain::{Bytes, Environment, Millicores, ValidApp};
 
@@ -101,15 +101,7 @@ impl<'a> Basis<'a> {
 
     pub fn context(&self) -> Context<'_> {
         let Self { app, catalogue, environment, demands, objective, largest, cached } = self;
-        Context {
-            app,
-            catalogue,
-            environment,
-            demands,
-            objective: *objective,
-            largest: *largest,
-            cached: *cached,
-        }
+        Context { app, catalogue, environment, demands, objective: *objective, largest: *largest, cached: *cached }
     }
 }
 
@@ -175,6 +167,7 @@ pub(super) fn assemble(
         },
         proposed: None,
         uncertainty: None,
+        observed: None,
     };
     plan.findings.extend(lints::lint(&plan, catalogue, ctx.largest));
     plan.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -214,12 +207,14 @@ fn image_list(plan: &Plan) -> Vec<&str> {
     plan.images.named().into_iter().filter(|(name, _)| runs(name)).map(|(_, image)| image.as_str()).collect()
 }
 
-/// What the cache, ours or somebody else's, keeps away from the database.
+/// What the cache, ours or somebody else's, keeps away from the database; what it answers may have been measured.
 fn cached(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> Option<cache::Fit> {
-    match (&app.cache, &app.externals.cache) {
+    let fit = match (&app.cache, &app.externals.cache) {
         (Some(declared), _) => Some(cache::fit(catalogue, declared, largest)),
         (None, elsewhere) => elsewhere.as_ref().map(|declared| cache::expected(catalogue, declared)),
-    }
+    };
+    let hit = app.measured.cache_hit.as_ref().map(|measured| measured.value);
+    fit.map(|fit| cache::Fit { hit: hit.unwrap_or(fit.hit), ..fit })
 }
 
 /// The services and the edge before them.

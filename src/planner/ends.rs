@@ -47,16 +47,19 @@ pub(super) fn try_ends(app: &ValidApp, catalogue: &Catalogue, environment: &Envi
     let mut findings = Vec::new();
     let mut heavy = Vec::new();
     let mut single = Vec::new();
+    let mut last = None;
     for range in &app.profile.ranges {
-        let ends = [range.low, range.high].map(|value| (value, tried(&[(*range, value)])));
-        let value = if ends[0].1.weight > ends[1].1.weight { range.low } else { range.high };
-        heavy.push((*range, value));
-        for (value, end) in ends {
+        let [low, high] = [range.low, range.high].map(|value| (value, tried(&[(*range, value)])));
+        for (value, end) in [&low, &high] {
             single.extend(end.misses.iter().map(|miss| miss.tier.clone()));
-            findings.extend(told(range, value, &end));
+            findings.extend(told(range, *value, end));
         }
+        let (value, end) = if low.1.weight > high.1.weight { low } else { high };
+        heavy.push((*range, value));
+        last = Some(end);
     }
-    let all = tried(&heavy);
+    // The heavier end of an only range is all there is.
+    let all = last.filter(|_| heavy.len() == 1).unwrap_or_else(|| tried(&heavy));
     let together: Vec<&Miss> = all.misses.iter().filter(|miss| !single.contains(&miss.tier)).collect();
     if !together.is_empty() {
         let ends: Vec<String> =
@@ -148,7 +151,12 @@ fn called(tier: &TierPlan) -> String {
 fn weight(catalogue: &Catalogue, plan: &Plan) -> f64 {
     let of = |tier: &TierPlan| {
         let needs = &tier.requirement;
-        catalogue.prices.month(needs.staffed_cpu_millicores / 1000.0, needs.memory_bytes, needs.storage_bytes, Price::middle)
+        catalogue.prices.month(
+            needs.staffed_cpu_millicores / 1000.0,
+            needs.memory_bytes,
+            needs.storage_bytes,
+            Price::middle,
+        )
     };
     plan.tiers.iter().map(of).sum()
 }
@@ -168,7 +176,9 @@ fn lacks(at: &ValidApp, catalogue: &Catalogue, environment: &Environment, plan: 
             Tier::Web => slow(&ctx, plan, has),
             Tier::Database => members(&ctx, plan, has, needed),
             // A pod of a worker holds one job, however many there are.
-            Tier::Worker => short(need.requirement.staffed_cpu_millicores / 1000.0, has.total.cpu.cores(), figure, "cores"),
+            Tier::Worker => {
+                short(need.requirement.staffed_cpu_millicores / 1000.0, has.total.cpu.cores(), figure, "cores")
+            }
             _ => small(has, need),
         };
         found.extend(lack.map(|lack| Miss { lack: format!("{tier} {lack}"), tier }));
@@ -187,7 +197,10 @@ fn slow(ctx: &Context<'_>, plan: &Plan, has: &TierPlan) -> Option<String> {
             short(needs, has.per_replica.memory.0 as f64, scaled, "of memory a pod")
         }
         Some(pods) => Some(format!("needs {pods} pods of {} CPU and has {most} at most", has.per_replica.cpu)),
-        None => Some(format!("is too slow for the latency objective with any number of pods of {} CPU", has.per_replica.cpu)),
+        None => Some(format!(
+            "is too slow for the latency objective with any number of pods of {} CPU",
+            has.per_replica.cpu
+        )),
     }
 }
 

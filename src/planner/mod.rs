@@ -10,6 +10,7 @@ pub mod cache;
 pub mod caching;
 mod calm;
 pub mod changes;
+pub mod comparison;
 pub mod database;
 pub mod demand;
 pub mod edge;
@@ -41,13 +42,15 @@ mod why;
 pub mod worker;
 
 pub use assembly::plan;
+pub use comparison::{Given, observed_plan};
 pub use kept::effective;
 pub use model::{Catalogue, Constant};
 
 pub use plan::{
-    AtHigh, Bottleneck, CostSpan, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding, FindingKind,
-    LadderRung, MonthlyCost, Plan, PoolSettings, Proposal, ProxySettings, QueueSettings, Reason, RedisSettings,
-    Replicas, Requirement, Roles, Rung, Sensitivity, Severity, Size, Tier, TierPlan, TierSettings, Uncertainty, WebSettings, WorkerSettings,
+    AtHigh, Bottleneck, CostSpan, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan, Finding,
+    FindingKind, LadderRung, MonthlyCost, Plan, PoolSettings, Proposal, ProxySettings, QueueSettings, Reason,
+    RedisSettings, Replicas, Requirement, Roles, Rung, Sensitivity, Severity, Size, Tier, TierPlan, TierSettings,
+    Uncertainty, WebSettings, WorkerSettings,
 };
 pub use prices::{PriceError, PriceTable};
 pub use recorded::{RecordedPlan, RecordedTier};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::{ProposedChange, Trigger};
 use crate::domain::{Backing, Bytes, EngineImages, Millicores};
 
+pub use super::comparison::Comparison;
 pub use super::settings::{
     DatabaseSettings, EdgeSettings, PoolSettings, ProxySettings, QueueSettings, RedisSettings, TierSettings,
     WebSettings, WorkerSettings,
@@ -52,6 +53,9 @@ pub struct Plan {
     /// How far the plan hangs on values that are not known exactly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uncertainty: Option<Uncertainty>,
+    /// What was measured against what was declared, where measurements were given; all else is planned with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Comparison>,
 }
 
 /// Demand, in the units of the names.

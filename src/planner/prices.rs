@@ -52,7 +52,9 @@ pub struct Price {
 #[derive(thiserror::Error, Debug, PartialEq, Eq)]
 pub enum PriceError {
     /// It has another form.
-    #[error("it is no table of prices ({0}): write name, currency and, for each of cpu, memory, storage and egress, low, high, date and source")]
+    #[error(
+        "it is no table of prices ({0}): write name, currency and, for each of cpu, memory, storage and egress, low, high, date and source"
+    )]
     Form(String),
     /// The currency is none.
     #[error("currency is {0:?}: write the three letters of ISO 4217, such as USD or EUR")]

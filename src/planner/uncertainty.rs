@@ -114,7 +114,8 @@ pub fn uncertainty(app: &ValidApp, catalogue: &Catalogue, environment: &Environm
     let mut sensitivity: Vec<Sensitivity> = doubted(app, catalogue)
         .into_iter()
         .map(|input| {
-            let ((cost_low, refused_low), (cost_high, refused_high)) = (cost(&input, input.low), cost(&input, input.high));
+            let ((cost_low, refused_low), (cost_high, refused_high)) =
+                (cost(&input, input.low), cost(&input, input.high));
             let refused = [("low", refused_low), ("high", refused_high)];
             Sensitivity {
                 field: input.field(),

@@ -46,9 +46,7 @@ pub fn doubt(inputs: &[Sensitivity], measure_first: Option<&str>, currency: &str
     let mut text = String::new();
     let moving: Vec<&Sensitivity> =
         inputs.iter().filter(|input| input.swing() > 0.0 || !input.refused_at.is_empty()).collect();
-    let mut rows = vec![
-        ["input", "planned", "low", "cost", "high", "cost"].map(str::to_owned).to_vec(),
-    ];
+    let mut rows = vec![["input", "planned", "low", "cost", "high", "cost"].map(str::to_owned).to_vec()];
     rows.extend(moving.iter().take(SHOWN).map(|input| {
         let at = |cost: f64, end: &str| {
             if input.refused_at.contains(&end) { "no plan".to_owned() } else { two_digits(cost) }

@@ -7,6 +7,7 @@
 mod cost;
 pub mod fields;
 mod formulae;
+mod observed;
 pub mod plan;
 pub mod status;
 mod text;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::cost::{cost, doubt};
+use super::observed::observed;
 use super::text::{BAD, DIM, GOOD, HEAD, WARN, columns, styled, wrapped};
 use crate::api::ProposedChange;
 use crate::domain::{Bytes, Millicores};
@@ -48,6 +49,10 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     if !plan.findings.is_empty() {
         section(&mut text, "Findings");
         text.push_str(&findings(&plan.findings));
+    }
+    if let Some(comparison) = &plan.observed {
+        section(&mut text, &format!("Measured {} over {}", comparison.measured_at, comparison.window));
+        text.push_str(&observed(comparison, &plan.monthly_cost.currency));
     }
     section(&mut text, "Cost");
     text.push_str(&cost(plan));

@@ -9,15 +9,15 @@ use crate::api::{Decimal, DurationText, Profile, Quantity, RangeEnd, RangedField
 use crate::domain::unit_cost::text;
 use crate::domain::{Bytes, Grade, Millis, Origin, Sourced, ValidProfile, ValidRange, defaults};
 
-const LONGEST: Millis = Millis::seconds(60);
+/// Longest time of a request.
+pub(super) const LONGEST: Millis = Millis::seconds(60);
 
 /// The unit costs, with presets and defaults.
 pub(super) fn profile(check: &mut Checker, declared: Option<&Profile>) -> ValidProfile {
     let declared = declared.cloned().unwrap_or_default();
     let preset = defaults::PRESET.or(declared.preset);
-    let cpu = check
-        .duration("spec.profile.cpuPerRequest", declared.cpu_per_request.as_ref(), SPANS)
-        .map(|cpu| cpu.0 as f64);
+    let cpu =
+        check.duration("spec.profile.cpuPerRequest", declared.cpu_per_request.as_ref(), SPANS).map(|cpu| cpu.0 as f64);
     let service = declared.service_time.as_ref().and_then(|s| s.p99.as_ref());
     let service = check.duration("spec.profile.serviceTime.p99", service, SPANS);
     let memory = check.bytes(
@@ -80,10 +80,10 @@ fn share(check: &mut Checker, field: &str, percent: Option<i64>) -> Option<f64> 
 /// Bounds of unit costs that are spans of time.
 const SPANS: RangeInclusive<Millis> = Millis(1)..=LONGEST;
 /// Bounds of unit costs that are counts for each request.
-const COUNTS: RangeInclusive<f64> = 0.0..=10_000.0;
+pub(super) const COUNTS: RangeInclusive<f64> = 0.0..=10_000.0;
 
 /// Bounds of unit costs that are sizes.
-fn sizes(field: RangedField) -> RangeInclusive<Bytes> {
+pub(super) fn sizes(field: RangedField) -> RangeInclusive<Bytes> {
     match field {
         RangedField::MemoryPerReplica => Bytes::mib(4)..=Bytes::gib(1024),
         RangedField::ResponseSize => Bytes(1)..=Bytes::gib(1),
