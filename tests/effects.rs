@@ -72,6 +72,7 @@ const CHANGES: &[(&str, &str)] = &[
     ("profile.queriesPerRequest", "'9'"),
     ("profile.bytesWrittenPerUserPerDay", "20Ki"),
     ("profile.ranges", "[{field: cpuPerRequest, low: 1ms, high: 900ms}]"),
+    ("profile.ranges", "[{field: staticPercent, low: 0, high: 60}]"),
     ("services.0.name", "front"),
     ("services.0.image", "registry.example/other:2"),
     ("services.0.command", "[serve]"),

@@ -35,9 +35,9 @@ fn the_crd_is_generated_and_small() {
 fn the_constants_are_documented() {
     let catalogue = Catalogue::builtin();
     let mut text = format!(
-        "# Constants and defaults\n\nGenerated from the code by `make generate`. Catalogue {}; prices in {}. Grades: A a primary source, B a page that \
+        "# Constants and defaults\n\nGenerated from the code by `make generate`. Catalogue {}. Grades: A a primary source, B a page that \
          quotes one, C one narrow benchmark, D a judgement.\n\n## Constants of the planner\n\n| constant | value | unit | grade | source |\n|---|---|---|---|---|\n",
-        catalogue.revision, catalogue.currency
+        catalogue.revision
     );
     for constant in catalogue.constants() {
         let value = (constant.value * 10_000.0).round() / 10_000.0;
@@ -46,6 +46,21 @@ fn the_constants_are_documented() {
             "| {} | {value} | {} | {} | {} |",
             constant.name, constant.unit, constant.grade, constant.source
         );
+    }
+    let prices = &catalogue.prices;
+    let _ = writeln!(
+        text,
+        "\n## Prices\n\n{}, in {}; `--prices FILE` takes others.\n\n| price | low | high | date | source |\n|---|---|---|---|---|",
+        prices.name, prices.currency
+    );
+    let priced = [
+        ("vCPU, month", &prices.cpu),
+        ("GiB of memory, month", &prices.memory),
+        ("GiB of volume, month", &prices.storage),
+        ("GB to the users", &prices.egress),
+    ];
+    for (name, price) in priced {
+        let _ = writeln!(text, "| {name} | {} | {} | {} | {} |", price.low, price.high, price.date, price.source);
     }
     text.push_str("\n## Defaults of the spec\n\n| field | default | grade | source |\n|---|---|---|---|\n");
     for line in defaults::table() {

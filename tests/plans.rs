@@ -290,15 +290,6 @@ database: {pin: {members: 3, cpu: '4', memory: 2Gi, storage: 40Gi}}"));
 }
 
 #[test]
-fn the_high_end_of_a_range_is_tried() {
-    let plan = planned(&app("
-targets: {dailyActiveUsers: 2000000, availabilityPercent: '99'}
-profile: {cpuPerRequest: 12ms, serviceTime: {p99: 120ms}, ranges: [{field: cpuPerRequest, low: 8ms, high: 60ms}]}
-services: [{name: web, image: a}]"));
-    assert!(plan.findings.iter().any(|f| f.kind == FindingKind::HighEndMissesObjective));
-}
-
-#[test]
 fn overcommitment_changes_no_plan_and_is_told() {
     let environment = Environment { request_percent: 10, ..Environment::default() };
     let small = plan(&valid(&sample("shop")), &Catalogue::builtin(), &environment, None);

@@ -70,8 +70,10 @@ fn the_samples_are_not_refused() {
 }
 
 #[test]
-fn what_pods_may_say_is_not_refused() {
-    assert_eq!(told(&read("tests/accepted/pods.yaml")), []);
+fn what_a_spec_may_say_is_not_refused() {
+    for name in ["pods", "ranges"] {
+        assert_eq!(told(&read(&format!("tests/accepted/{name}.yaml"))), [], "{name}");
+    }
 }
 
 /// A sentence about a field of a pod is the same for all that have pods.

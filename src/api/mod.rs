@@ -32,7 +32,7 @@ pub use pods::{
 };
 pub use profile::{Preset, Profile, ProfileRange, RangedField, ServiceTime};
 pub use proxy::{Proxy, ProxyPin};
-pub use scalars::{Decimal, DurationText, Quantity};
+pub use scalars::{Decimal, DurationText, Quantity, RangeEnd};
 pub use services::{Health, LocalObjectName, Migration, Service, ServicePin, ServiceSecurityContext};
 pub use status::{
     Band, ChangeClass, LadderStatus, MAX_TIERS, PlanStatus, PlannedReplicas, ProposedChange, ProposedStatus,

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Decimal, DurationText, Quantity};
+use super::{Decimal, DurationText, Quantity, RangeEnd};
 
 /// Unit costs of the application; every absent value comes from the preset or a documented default.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -47,9 +47,9 @@ pub struct Profile {
     /// Bytes that one user adds to the database on a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_written_per_user_per_day: Option<Quantity>,
-    /// Measured spreads: the plan is made on the middle and checked on the high end.
+    /// Measured spreads: the plan is made on the declared value and checked on the end that costs more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["field"]))]
+    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["field"]))]
     pub ranges: Option<Vec<ProfileRange>>,
 }
 
@@ -77,22 +77,61 @@ pub struct ServiceTime {
 }
 
 /// A measured spread of one unit cost.
+///
+/// Both ends are written as the field itself is: a duration, a quantity, a whole percent or a decimal.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("!(self.field in ['cpuPerRequest', 'serviceTime.p99']) || [self.low, self.high].all(end, string(end).matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$'))").message("the ends of a range of cpuPerRequest and serviceTime.p99 are durations: write them as 8ms or 1s"))]
+#[x_kube(validation = Rule::new("!(self.field in ['readPercent', 'staticPercent', 'cacheablePercent']) || [self.low, self.high].all(end, string(end).matches('^([0-9]|[1-9][0-9]|100)$'))").message("the ends of a range of readPercent, staticPercent and cacheablePercent are whole percents: write numbers from 0 to 100"))]
+#[x_kube(validation = Rule::new("!(self.field in ['queriesPerRequest', 'cacheReadsPerRequest']) || [self.low, self.high].all(end, string(end).matches('^[0-9]{1,9}(\\\\.[0-9]{1,6})?$'))").message("the ends of a range of queriesPerRequest and cacheReadsPerRequest are decimals: write them as \"2.5\""))]
+#[x_kube(validation = Rule::new("!(self.field in ['memoryPerReplica', 'responseSize', 'bytesWrittenPerUserPerDay']) || [self.low, self.high].all(end, string(end).matches('^[0-9]{1,15}(\\\\.[0-9]{1,6})?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$'))").message("the ends of a range of memoryPerReplica, responseSize and bytesWrittenPerUserPerDay are quantities: write them as 20Ki or 1.5Gi"))]
 pub struct ProfileRange {
     /// Which unit cost.
     pub field: RangedField,
-    /// The low end.
-    pub low: DurationText,
-    /// The high end, on which the plan is checked.
-    pub high: DurationText,
+    /// The low end, written as the field is.
+    pub low: RangeEnd,
+    /// The high end, written as the field is.
+    pub high: RangeEnd,
 }
 
-/// Unit costs that may be given as a spread.
-#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+/// Unit costs that may be given as a spread, by their paths below `spec.profile`.
+#[derive(
+    schemars::JsonSchema,
+    Serialize,
+    Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumIter,
+)]
+#[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
 pub enum RangedField {
-    /// `profile.cpuPerRequest`.
-    #[serde(rename = "cpuPerRequest")]
-    #[strum(serialize = "cpuPerRequest")]
+    /// CPU time of one dynamic request.
     CpuPerRequest,
+    /// Time of one dynamic request without load.
+    #[serde(rename = "serviceTime.p99")]
+    #[strum(serialize = "serviceTime.p99")]
+    ServiceTimeP99,
+    /// Memory of one web pod at work.
+    MemoryPerReplica,
+    /// Mean size of an answer.
+    ResponseSize,
+    /// Share of database queries that only read.
+    ReadPercent,
+    /// Share of requests for files.
+    StaticPercent,
+    /// Share of the other requests for pages that a proxy may keep.
+    CacheablePercent,
+    /// Queries for each dynamic request at the origin.
+    QueriesPerRequest,
+    /// Reads that a cache may answer, for each dynamic request at the origin.
+    CacheReadsPerRequest,
+    /// Bytes that one user adds to the database on a day.
+    BytesWrittenPerUserPerDay,
 }

@@ -55,3 +55,40 @@ text_scalar!(
     r"^[0-9]{1,15}(\.[0-9]{1,6})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$",
     24
 );
+
+/// An end of a range, written as the field is that it belongs to: `80`, `"2.5"`, `8ms`, `20Ki`.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(untagged)]
+pub enum RangeEnd {
+    /// A whole number.
+    Number(u64),
+    /// Everything else.
+    Text(String),
+}
+
+impl RangeEnd {
+    /// What was written.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+impl JsonSchema for RangeEnd {
+    fn schema_name() -> Cow<'static, str> {
+        "RangeEnd".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "x-kubernetes-int-or-string": true,
+            "pattern": r"^[0-9]{1,15}(\.[0-9]{1,6})?[A-Za-z0-9]{0,15}$",
+            "maxLength": 32
+        })
+    }
+}

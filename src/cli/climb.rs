@@ -18,6 +18,7 @@ pub(super) struct Ground<'a> {
     pub note: &'a str,
     /// Namespace of documents that name none.
     pub namespace: &'a str,
+    pub catalogue: &'a Catalogue,
     pub environment: &'a Environment,
     pub previous: Option<&'a RecordedPlan>,
 }
@@ -56,7 +57,7 @@ fn climbed(document: Document, users: &[u64], ground: &Ground<'_>) -> Result<Cli
         .map_err(|problem| Finding::new(Severity::Error, FindingKind::InvalidSpec, problem.field, problem.message))?;
     let namespace = app.metadata.namespace.as_deref().unwrap_or(ground.namespace);
     let subject = Subject { name: &document.name, namespace, spec: &app.spec };
-    Ok(climb(subject, &Catalogue::builtin(), ground.environment, ground.previous, users))
+    Ok(climb(subject, ground.catalogue, ground.environment, ground.previous, users))
 }
 
 fn json_of((name, climb): &(String, Result<Climb, Finding>)) -> Value {

@@ -8,8 +8,8 @@ use serde_yaml::Value;
 
 use super::CliError;
 use crate::api::ScaledApp;
-use crate::domain::{Environment, Problem};
-use crate::planner::RecordedPlan;
+use crate::domain::{Environment, Observed, Problem, validate_observed};
+use crate::planner::{Catalogue, PriceTable, RecordedPlan};
 
 /// One `ScaledApp` of a file, or what is wrong with its form.
 pub struct Document {
@@ -112,6 +112,30 @@ pub fn environment(path: Option<&Path>) -> Result<Environment, CliError> {
     let Some(path) = path else { return Ok(Environment::default()) };
     serde_yaml::from_str(&read(path)?)
         .map_err(|error| CliError::Usage(format!("{} is no environment: {error}", path.display())))
+}
+
+/// The catalogue of this release, with the prices of a file where there is one.
+///
+/// # Errors
+/// When the file cannot be read or is no table of prices.
+pub fn catalogue(prices: Option<&Path>) -> Result<Catalogue, CliError> {
+    let mut catalogue = Catalogue::builtin();
+    if let Some(path) = prices {
+        catalogue.prices =
+            PriceTable::parse(&read(path)?).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?;
+    }
+    Ok(catalogue)
+}
+
+/// Measured figures of a file.
+///
+/// # Errors
+/// When the file cannot be read, and everything that is wrong with the figures.
+pub fn observed(path: &Path) -> Result<Observed, CliError> {
+    validate_observed(&read(path)?).map_err(|problems| {
+        let told: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
+        CliError::Usage(format!("{}: {}", path.display(), told.join(" ")))
+    })
 }
 
 /// The recorded plan of a file: as `plan -o recorded` writes it, or a `ControllerRevision` that holds one.

@@ -12,6 +12,7 @@ mod diff;
 mod explain;
 pub mod input;
 mod live;
+mod observe;
 mod plan;
 mod render;
 pub mod run;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::controller::look::LookError;
+use crate::controller::measure::MeasureError;
 
 /// The command line.
 #[derive(Parser, Debug)]
@@ -54,6 +56,8 @@ enum Command {
     Calc(calc::CalcArgs),
     /// Shows a live application: its tiers and pods, what it waits for, what waits for you
     Status(status::StatusArgs),
+    /// Measures a live application for so long, and prints the figures for plan --observed
+    Observe(observe::ObserveArgs),
     /// Prints the CustomResourceDefinition
     Crd,
     /// Runs the operator
@@ -86,9 +90,21 @@ pub enum CliError {
     /// The cluster could not be asked, or has no such application.
     #[error(transparent)]
     Look(#[from] LookError),
+    /// The application could not be measured.
+    #[error(transparent)]
+    Measure(MeasureError),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
+}
+
+impl From<MeasureError> for CliError {
+    fn from(error: MeasureError) -> Self {
+        match error {
+            MeasureError::Look(error) => Self::Look(error),
+            error => Self::Measure(error),
+        }
+    }
 }
 
 /// Runs the command line of this process.
@@ -101,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Calc(args) => calc::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Observe(args) => observe::run(&args),
         Command::Crd => crd::run(),
         Command::Run(args) => run::run(&args).map_err(|error| CliError::Operator(format!("{error:#}"))),
         Command::Agent(args) => agent::run(args),
@@ -114,6 +131,10 @@ pub fn run() -> ExitCode {
         Err(CliError::Operator(error)) => {
             anstream::eprintln!("scaledapp: {error}");
             ExitCode::from(1)
+        }
+        Err(CliError::Measure(error)) => {
+            anstream::eprintln!("scaledapp: {error}");
+            ExitCode::from(if matches!(error, MeasureError::Nothing(_)) { 1 } else { 4 })
         }
         Err(CliError::Look(error)) => {
             anstream::eprintln!("scaledapp: {error}");

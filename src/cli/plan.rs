@@ -11,16 +11,19 @@ use super::input::{self, Document};
 use super::live::{self, LiveArgs, Start};
 use super::users::{self, Users};
 use super::{CliError, yaml};
-use crate::domain::{Environment, Problem, ValidApp, validate};
+use crate::domain::{Environment, Observed, Problem, ValidApp, validate};
 use crate::planner::climb::{Subject as Climber, climb as climb_of, with_users};
-use crate::planner::{Catalogue, Finding, FindingKind, Plan, RecordedPlan, Severity, changes, effective, plan};
+use crate::planner::{
+    Catalogue, Finding, FindingKind, Given, Plan, RecordedPlan, Severity, changes, effective, observed_plan, plan,
+    uncertainty,
+};
 use crate::report::html::{Subject, steps_of};
 use crate::report::why::{askable, tiers as why_tiers, why};
 use crate::report::{findings, html_report, plan_table};
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  scaledapp plan -f app.yaml                              what it needs now\n  scaledapp plan -f app.yaml --users 2M                   and with two million users a day\n  scaledapp plan -f app.yaml --users 1k,10k,100k,1M,10M   the climb: each step, and where rungs are entered\n  scaledapp plan -f app.yaml --why database               one tier's derivation, with the numbers put in\n  scaledapp plan -f app.yaml --why demand                 where the load comes from; --why cost: the price\n  scaledapp plan -f app.yaml -o json | jq .tiers[].replicas\n  scaledapp plan -f app.yaml -o html > report.html        the same as a page, with the drawing and the climb as charts\n  scaledapp plan -f app.yaml --live                       what changes of what runs in the cluster\n  scaledapp plan -f app.yaml -o recorded > before.json    keep it, change the spec, then:\n  scaledapp plan -f app.yaml --previous before.json       what changes, and what would wait for an approval\n\nExit codes: 0 planned, 1 the spec cannot be met, of a climb: at none of its steps, 2 bad usage,\n4 the cluster could not be asked (--live)."
+    after_help = "Examples:\n  scaledapp plan -f app.yaml                              what it needs now\n  scaledapp plan -f app.yaml --users 2M                   and with two million users a day\n  scaledapp plan -f app.yaml --users 1k,10k,100k,1M,10M   the climb: each step, and where rungs are entered\n  scaledapp plan -f app.yaml --why database               one tier's derivation, with the numbers put in\n  scaledapp plan -f app.yaml --why demand                 where the load comes from; --why cost: the price\n  scaledapp plan -f app.yaml -o json | jq .tiers[].replicas\n  scaledapp plan -f app.yaml -o html > report.html        the same as a page, with the drawing and the climb as charts\n  scaledapp plan -f app.yaml --live                       what changes of what runs in the cluster\n  scaledapp plan -f app.yaml -o recorded > before.json    keep it, change the spec, then:\n  scaledapp plan -f app.yaml --previous before.json       what changes, and what would wait for an approval\n  scaledapp plan -f app.yaml --observed figures.yaml      with what was measured in the place of what was declared\n\nExit codes: 0 planned, 1 the spec cannot be met, of a climb: at none of its steps, 2 bad usage,\n4 the cluster could not be asked (--live)."
 )]
 pub(super) struct PlanArgs {
     /// File with one or more ScaledApps; - is the standard input
@@ -37,6 +40,12 @@ pub(super) struct PlanArgs {
     previous: Option<PathBuf>,
     #[command(flatten)]
     live: LiveArgs,
+    /// Prices instead of the built-in ones: name, currency, and for cpu, memory, storage and egress low, high, date, source
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+    /// Figures measured of the running application, which take the place of the declared ones
+    #[arg(long, value_name = "FILE", conflicts_with = "users")]
+    observed: Option<PathBuf>,
     /// Plans for so many users a day instead of the declared load: 250000, 250k or 1.5M; several, as in
     /// 1k,10k,100k, are climbed step by step, each planned by itself
     #[arg(long, value_name = "N[,N...]", value_parser = users::parse, allow_hyphen_values = true)]
@@ -79,6 +88,7 @@ impl Outcome {
 
 pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
     let environment = input::environment(args.environment.as_deref())?;
+    let catalogue = input::catalogue(args.prices.as_deref())?;
     let (documents, others) = input::documents(&input::read(&args.filename)?, &args.filename)?;
     for other in others {
         anstream::eprintln!("Passed over: {other}, which is no ScaledApp.");
@@ -90,14 +100,16 @@ pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
         let ground = Ground {
             note: &start.note,
             namespace: &start.namespace,
+            catalogue: &catalogue,
             environment: &environment,
             previous: start.recorded.as_ref(),
         };
         return climb::run(documents, users.all(), &ground, args.output);
     }
-    let outcomes: Vec<Outcome> =
-        documents.into_iter().map(|document| outcome(args, document, &environment, &start)).collect();
-    shown(args, &start, &environment, &outcomes)?;
+    let observed = observed(args, &documents)?;
+    let known = Known { catalogue: &catalogue, environment: &environment, start: &start, observed: observed.as_ref() };
+    let outcomes: Vec<Outcome> = documents.into_iter().map(|document| outcome(args, document, &known)).collect();
+    shown(args, &known, &outcomes)?;
     let mut any = false;
     for outcome in outcomes.iter().filter(|outcome| outcome.refused()) {
         any = true;
@@ -107,6 +119,34 @@ pub(super) fn run(args: &PlanArgs) -> Result<(), CliError> {
         anstream::eprintln!("{} cannot be planned as it is; nothing was written.", outcome.name);
     }
     if any { Err(CliError::Refused) } else { Ok(()) }
+}
+
+/// What a plan is made from beside the spec.
+struct Known<'a> {
+    catalogue: &'a Catalogue,
+    environment: &'a Environment,
+    start: &'a Start,
+    observed: Option<&'a Observed>,
+}
+
+/// The figures that were measured of the one ScaledApp of the file.
+fn observed(args: &PlanArgs, documents: &[Document]) -> Result<Option<Observed>, CliError> {
+    let Some(figures) = args.observed.as_deref().map(input::observed).transpose()? else { return Ok(None) };
+    let [document] = documents else {
+        return Err(CliError::Usage("--observed is of one ScaledApp, and the file holds several".to_owned()));
+    };
+    if args.output == Form::Recorded {
+        return Err(CliError::Usage(
+            "--observed shows what would be needed, and -o recorded keeps a plan of what is declared: give one of them"
+                .to_owned(),
+        ));
+    }
+    match figures.app.as_ref().filter(|app| document.name != **app) {
+        Some(other) => {
+            Err(CliError::Usage(format!("the figures are of {other}, and the file holds {}", document.name)))
+        }
+        None => Ok(Some(figures)),
+    }
 }
 
 /// What does not go with several numbers of users.
@@ -140,7 +180,8 @@ fn start(args: &PlanArgs, documents: &[Document]) -> Result<Start, CliError> {
     live::newest(&args.live, of_document.or(args.namespace.as_deref()), &document.name)
 }
 
-fn shown(args: &PlanArgs, start: &Start, environment: &Environment, outcomes: &[Outcome]) -> Result<(), CliError> {
+fn shown(args: &PlanArgs, known: &Known<'_>, outcomes: &[Outcome]) -> Result<(), CliError> {
+    let start = known.start;
     if args.output == Form::Table {
         return tables(args, start, outcomes);
     }
@@ -151,7 +192,7 @@ fn shown(args: &PlanArgs, start: &Start, environment: &Environment, outcomes: &[
             Err(CliError::Usage("--why explains a plan and -o recorded keeps one: give one of them".to_owned()))
         }
         (Form::Html, Some(_)) => Err(CliError::Usage("-o html holds every reason already: leave --why out".to_owned())),
-        (Form::Html, None) => page(start, environment, outcomes),
+        (Form::Html, None) => page(known, outcomes),
         (Form::Recorded, None) => {
             print(args.output, outcomes.iter().filter(|o| !o.refused()).filter_map(|o| recorded_of(o, previous)))
         }
@@ -166,12 +207,13 @@ fn shown(args: &PlanArgs, start: &Start, environment: &Environment, outcomes: &[
     }
 }
 
-fn page(start: &Start, environment: &Environment, outcomes: &[Outcome]) -> Result<(), CliError> {
+fn page(known: &Known<'_>, outcomes: &[Outcome]) -> Result<(), CliError> {
+    let Known { catalogue, environment, start, .. } = *known;
     let previous = start.recorded.as_ref();
     let planned = |outcome: &Outcome| {
         let (app, plan) = &**outcome.plan.as_ref()?;
         let subject = Climber { name: &outcome.name, namespace: &outcome.namespace, spec: &app.spec };
-        let climb = climb_of(subject, &Catalogue::builtin(), environment, previous, &steps_of(app));
+        let climb = climb_of(subject, catalogue, environment, previous, &steps_of(app));
         Some((climb, changes::classify(previous, plan)))
     };
     let beside: Vec<_> = outcomes.iter().map(planned).collect();
@@ -191,7 +233,8 @@ fn page(start: &Start, environment: &Environment, outcomes: &[Outcome]) -> Resul
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
-fn outcome(args: &PlanArgs, document: Document, environment: &Environment, start: &Start) -> Outcome {
+fn outcome(args: &PlanArgs, document: Document, known: &Known<'_>) -> Outcome {
+    let Known { catalogue, environment, start, observed } = *known;
     let mut namespace = start.namespace.clone();
     let users = args.users.as_ref().and_then(Users::single);
     let checked = document.app.map_err(|problem| vec![problem]).and_then(|mut app| {
@@ -204,8 +247,19 @@ fn outcome(args: &PlanArgs, document: Document, environment: &Environment, start
         validate(&document.name, &namespace, None, &app.spec, environment)
     });
     match checked {
-        Ok(app) => {
-            let planned = plan(&app, &Catalogue::builtin(), environment, start.recorded.as_ref());
+        Ok(declared) => {
+            let previous = start.recorded.as_ref();
+            let (app, mut planned) = match observed {
+                Some(figures) => {
+                    let given = Given { catalogue, environment, previous };
+                    (figures.applied(&declared), observed_plan(&declared, figures, given))
+                }
+                None => {
+                    let planned = plan(&declared, catalogue, environment, previous);
+                    (declared, planned)
+                }
+            };
+            planned.uncertainty = Some(uncertainty(&app, catalogue, environment, &planned));
             let findings = planned.findings.clone();
             Outcome { name: document.name, namespace, plan: Some(Box::new((app, planned))), findings }
         }

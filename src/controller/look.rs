@@ -117,6 +117,12 @@ pub struct Looker {
 }
 
 impl Looker {
+    /// Where it looks.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Looks with the kubeconfig's rights, or with the pod's inside a cluster; the namespace is the context's unless
     /// it is given.
     ///
@@ -175,13 +181,6 @@ impl Looker {
         self.add_zones(&pods, &mut zones).await;
         Ok(Look { app, pods, zones, notes })
     }
-
-    /// Where is looked: the namespace that was given, or the context's.
-    #[must_use]
-    pub fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
     pub(super) fn apps(&self) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.namespace, &ApiResource::erase::<ScaledApp>(&()))
     }

@@ -16,6 +16,7 @@ pub mod error;
 mod events;
 pub mod external;
 pub mod look;
+pub mod measure;
 mod members;
 pub mod migrate;
 pub mod observe;

@@ -38,7 +38,11 @@ pub async fn read(ctx: &Context, observed: &Observed) -> Usage {
     })
 }
 
-async fn ask(client: &Client, namespace: &str, app: &str) -> kube::Result<Usage> {
+/// The use of an application's pods, by their names.
+///
+/// # Errors
+/// When the metrics API is not there or does not answer.
+pub(super) async fn ask(client: &Client, namespace: &str, app: &str) -> kube::Result<Usage> {
     let kind = GroupVersionKind::gvk("metrics.k8s.io", "v1beta1", "PodMetrics");
     let resource = ApiResource::from_gvk_with_plural(&kind, "pods");
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);

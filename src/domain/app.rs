@@ -8,8 +8,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Backing, Bytes, Millicores, Millis, Sourced, ValidCache, ValidContainer, ValidExternals, ValidProxy, ValidQueue,
-    ValidSessions, ValidWorker,
+    Backing, Bytes, Measured, Millicores, Millis, Sourced, ValidCache, ValidContainer, ValidExternals, ValidProxy,
+    ValidQueue, ValidRange, ValidSessions, ValidWorker,
 };
 use crate::api::{
     ChangePolicy, DeletionPolicy, Durability, EgressPolicy, Health, IngressTls, LoadBalancing, Mode, Pooling, Preset,
@@ -85,6 +85,8 @@ pub struct ValidApp {
     pub proxy: Option<ValidProxy>,
     /// The tiers that somebody else runs; each of them is in no field above.
     pub externals: ValidExternals,
+    /// What somebody measured of it and no field declares.
+    pub measured: Measured,
     /// The spec as it was written, for the plan's revision.
     pub spec: ScaledAppSpec,
 }
@@ -162,8 +164,6 @@ pub struct ValidProfile {
     pub preset: Sourced<Preset>,
     /// CPU time of one dynamic request, in milliseconds.
     pub cpu_ms_per_request: Sourced<f64>,
-    /// High end of the measured spread of the CPU time, in milliseconds.
-    pub cpu_ms_per_request_high: Option<f64>,
     /// Time of one dynamic request without load, at the 99th percentile.
     pub service_time_p99: Sourced<Millis>,
     /// Memory of one web pod at work.
@@ -182,6 +182,8 @@ pub struct ValidProfile {
     pub cache_reads_per_request: Sourced<f64>,
     /// Bytes that one user adds to the database on a day.
     pub bytes_written_per_user_per_day: Sourced<Bytes>,
+    /// Spreads of unit costs, in the order of the spec; each field at most once.
+    pub ranges: Vec<ValidRange>,
 }
 
 /// One service.

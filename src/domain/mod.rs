@@ -8,9 +8,11 @@ pub mod container;
 pub mod defaults;
 pub mod environment;
 pub mod external;
+pub mod observed;
 pub mod quantity;
 pub mod sourced;
 pub mod tiers;
+pub mod unit_cost;
 pub mod validate;
 
 pub use app::{
@@ -20,10 +22,14 @@ pub use app::{
 pub use container::ValidContainer;
 pub use environment::{EngineImages, Environment, LargestPod};
 pub use external::{Backing, ValidExternals};
+pub use observed::{Measured, Observed};
 pub use quantity::{Bytes, Millicores, Millis};
 pub use sourced::{Grade, Origin, Sourced};
 pub use tiers::{
     ValidCache, ValidMemberPin, ValidProxy, ValidQueue, ValidQueueDeclaration, ValidSessions, ValidWorker,
     ValidWorkerPin,
 };
-pub use validate::{Problem, resolve_database, resolve_externals, resolve_queue, resolve_sessions, validate};
+pub use unit_cost::ValidRange;
+pub use validate::{
+    Problem, resolve_database, resolve_externals, resolve_queue, resolve_sessions, validate, validate_observed,
+};

@@ -20,6 +20,8 @@ pub enum Grade {
 pub enum Origin {
     /// The owner wrote it, in this field of the spec.
     Declared(&'static str),
+    /// It was measured: when, and for how long.
+    Measured(String),
     /// A documented default.
     Default {
         /// How good its evidence is.
@@ -53,6 +55,7 @@ impl<T> Sourced<T> {
     pub fn source(&self) -> String {
         match &self.origin {
             Origin::Declared(field) => (*field).to_owned(),
+            Origin::Measured(when) => when.clone(),
             Origin::Default { grade, source } => format!("default, grade {grade}: {source}"),
         }
     }

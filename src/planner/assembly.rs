@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::availability::Objective;
 use super::database::{self, Members};
-use super::demand;
+use super::demand::{self, Demands};
 use super::engines::{Around, Engines};
 use super::ladder::{self, Climb};
 use super::model::Catalogue;
@@ -15,14 +15,21 @@ use super::recorded::RecordedPlan;
 use super::staffing::Queue;
 use super::web::{self, Shape, WebNeed};
 use super::{
-    cache, chain, changes, edge, engine_settings, external, findings, kept, lints, pool, prices, proxy, traffic, worker,
+    cache, chain, changes, edge, ends, engine_settings, external, findings, kept, lints, pool, prices, proxy, traffic,
+    worker,
 };
-use crate::api::{ChangeClass, ChangePolicy, LoadBalancing, ProposedChange, SessionStore};
+use crate::api::{ChangeClass, ChangePolicy, ProposedChange, SessionStore};
 use crate::domain::{Bytes, Environment, Millicores, ValidApp};
 
-/// The plan of an application, with what its recorded plan keeps.
+/// The plan of an application, with what its recorded plan keeps, tried on the ends of the declared spreads.
 #[must_use]
 pub fn plan(app: &ValidApp, catalogue: &Catalogue, environment: &Environment, previous: Option<&RecordedPlan>) -> Plan {
+    let mut plan = planned(app, catalogue, environment, previous);
+    ends::try_ends(app, catalogue, environment, &mut plan);
+    plan
+}
+
+fn planned(app: &ValidApp, catalogue: &Catalogue, environment: &Environment, previous: Option<&RecordedPlan>) -> Plan {
     let removed = kept::removed(app, previous);
     let kept = kept::with_kept(app, previous, &removed);
     let held = assemble(&kept, catalogue, environment, previous, false);
@@ -67,24 +74,49 @@ fn waits(hash: &str, waiting: &[ProposedChange]) -> Finding {
     )
 }
 
-struct Assembled {
-    plan: Plan,
+/// A plan, and the changes against the recorded one that it leaves out.
+pub(super) struct Assembled {
+    pub plan: Plan,
     waiting: Vec<ProposedChange>,
 }
 
-fn assemble(
+/// What all tiers of an application are planned from.
+pub(super) struct Basis<'a> {
+    app: &'a ValidApp,
+    catalogue: &'a Catalogue,
+    environment: &'a Environment,
+    demands: Demands,
+    objective: Objective,
+    largest: Size,
+    cached: Option<cache::Fit>,
+}
+
+impl<'a> Basis<'a> {
+    pub fn new(app: &'a ValidApp, catalogue: &'a Catalogue, environment: &'a Environment) -> Self {
+        let (cpu, memory) = environment.largest_pod.size().unwrap_or((Millicores(16_000), Bytes::gib(64)));
+        let largest = Size { cpu, memory, storage: Bytes(0) };
+        let cached = cached(app, catalogue, largest);
+        let demands = demand::demands(app, catalogue, cached);
+        let objective = Objective::new(catalogue, app.targets.availability.value, chain(app));
+        Self { app, catalogue, environment, demands, objective, largest, cached }
+    }
+
+    pub fn context(&self) -> Context<'_> {
+        let Self { app, catalogue, environment, demands, objective, largest, cached } = self;
+        Context { app, catalogue, environment, demands, objective: *objective, largest: *largest, cached: *cached }
+    }
+}
+
+pub(super) fn assemble(
     app: &ValidApp,
     catalogue: &Catalogue,
     environment: &Environment,
     previous: Option<&RecordedPlan>,
     through: bool,
 ) -> Assembled {
-    let (cpu, memory) = environment.largest_pod.size().unwrap_or((Millicores(16_000), Bytes::gib(64)));
-    let largest = Size { cpu, memory, storage: Bytes(0) };
-    let cached = cached(app, catalogue, largest);
-    let demands = demand::demands(app, catalogue, cached);
-    let objective = Objective::new(catalogue, app.targets.availability.value, chain(app));
-    let ctx = Context { app, catalogue, environment, demands: &demands, objective, largest, cached };
+    let basis = Basis::new(app, catalogue, environment);
+    let ctx = basis.context();
+    let demands = ctx.demands;
     let mut findings = Vec::new();
     findings::promises(&ctx, &mut findings);
     findings::placement(&ctx, &mut findings);
@@ -129,7 +161,7 @@ fn assemble(
         demand_at_horizon: demands.horizon.figures(),
         demand_reasons: demand::reasons(app, catalogue, &demands),
         ladder,
-        monthly_cost: prices::cost(catalogue, &mut tiers),
+        monthly_cost: prices::cost(app, catalogue, demands, &mut tiers),
         tiers,
         external,
         availability,
@@ -140,6 +172,8 @@ fn assemble(
             _ => environment.images.clone(),
         },
         proposed: None,
+        uncertainty: None,
+        observed: None,
     };
     plan.findings.extend(lints::lint(&plan, catalogue, ctx.largest));
     plan.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -179,12 +213,14 @@ fn image_list(plan: &Plan) -> Vec<&str> {
     plan.images.named().into_iter().filter(|(name, _)| runs(name)).map(|(_, image)| image.as_str()).collect()
 }
 
-/// What the cache, ours or somebody else's, keeps away from the database.
+/// What the cache, ours or somebody else's, keeps away from the database; what it answers may have been measured.
 fn cached(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> Option<cache::Fit> {
-    match (&app.cache, &app.externals.cache) {
+    let fit = match (&app.cache, &app.externals.cache) {
         (Some(declared), _) => Some(cache::fit(catalogue, declared, largest)),
         (None, elsewhere) => elsewhere.as_ref().map(|declared| cache::expected(catalogue, declared)),
-    }
+    };
+    let hit = app.measured.cache_hit.as_ref().map(|measured| measured.value);
+    fit.map(|fit| cache::Fit { hit: hit.unwrap_or(fit.hit), ..fit })
 }
 
 /// The services and the edge before them.
@@ -207,12 +243,8 @@ impl Web {
             .collect();
         let routed = services.iter().any(|service| !service.paths.is_empty());
         let edge = routed && (ctx.app.proxy.is_some() || ladder::web_trigger(ctx, &needs).is_some());
-        let least = ctx.app.ingress.as_ref().map_or(LoadBalancing::default(), |i| i.load_balancing)
-            == LoadBalancing::LeastRequests;
         for (service, (_, shape)) in services.iter().zip(&mut needs) {
-            if edge && least && !service.paths.is_empty() {
-                shape.queue = Queue::ShortestOfPods;
-            }
+            shape.queue = web::queue(edge && web::waits_together(ctx.app, service));
         }
         let tiers: Vec<TierPlan> = services
             .iter()

@@ -9,9 +9,9 @@ use super::database::{self, DatabaseNeed};
 use super::model::Catalogue;
 use super::packing::{Context, figure, size_text};
 use super::plan::{FindingKind, Severity, Size, Tier, TierPlan};
+use super::prices::{Price, two_digits};
 use super::redis::{self, Store};
 use crate::api::{EvictionPolicy, Popularity};
-use crate::domain::quantity::GIB;
 use crate::domain::{Bytes, ValidCache};
 
 /// What a cache holds, and what it then answers.
@@ -123,7 +123,8 @@ pub fn check(
 }
 
 fn misses_target(ctx: &Context<'_>, cache: &ValidCache, fit: &Fit, findings: &mut Vec<Finding>) {
-    if fit.hit >= cache.hit_target.value {
+    // What was measured of a running cache is no answer of the model's, and more memory need not mend it.
+    if fit.hit >= cache.hit_target.value || ctx.app.measured.cache_hit.is_some() {
         return;
     }
     let needed = redis::memory_step(ctx.catalogue, fit.items * fit.each, ctx.catalogue.cache_fill.value);
@@ -192,18 +193,19 @@ fn worth(
     if without > database::room(ctx).cpu.cores() {
         return;
     }
-    let catalogue = ctx.catalogue;
-    let saved = (without - staffed(fit.hit)) * f64::from(members) * catalogue.price_core.value;
-    let memory = tier.total.memory.0 as f64 / GIB as f64 * catalogue.price_memory_gib.value;
-    let costs = tier.total.cpu.cores() * catalogue.price_core.value + memory;
+    let prices = &ctx.catalogue.prices;
+    let saved = prices.month((without - staffed(fit.hit)) * f64::from(members), 0.0, 0.0, Price::middle);
+    let costs = prices.month(tier.total.cpu.cores(), tier.total.memory.0 as f64, 0.0, Price::middle);
     if costs > saved {
         findings.push(Finding::new(
             Severity::Info,
             FindingKind::CacheNotWorthIt,
             "spec.cache",
             format!(
-                "The cache costs about {costs:.0} {currency} a month, and the cores that the database would need without it about {saved:.0}: it is worth it for its latency or for what comes, not for the load.",
-                currency = catalogue.currency
+                "The cache costs about {} {} a month, and the cores that the database would need without it about {}: it is worth it for its latency or for what comes, not for the load.",
+                two_digits(costs),
+                prices.currency,
+                two_digits(saved)
             ),
         ));
     }

@@ -116,8 +116,16 @@ fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Dem
     }
 }
 
-/// Average and peak requests a second at the declared targets.
+/// Average and peak requests a second: at the declared targets, or as the peak was measured.
 fn rates(app: &ValidApp) -> (f64, f64) {
+    let ratio = app.targets.peak_to_average.value;
+    app.measured
+        .peak_requests_per_second
+        .as_ref()
+        .map_or_else(|| declared_rates(app), |peak| (peak.value / ratio, peak.value))
+}
+
+fn declared_rates(app: &ValidApp) -> (f64, f64) {
     let ratio = app.targets.peak_to_average.value;
     match &app.targets.load {
         ValidLoad::DailyActiveUsers { users, requests_per_user_per_day } => {
@@ -138,7 +146,7 @@ fn rates(app: &ValidApp) -> (f64, f64) {
 pub fn daily_users(app: &ValidApp) -> f64 {
     match &app.targets.load {
         ValidLoad::DailyActiveUsers { users, .. } => *users as f64,
-        _ => rates(app).0 * 86_400.0 / defaults::REQUESTS_PER_USER.value as f64,
+        _ => declared_rates(app).0 * 86_400.0 / defaults::REQUESTS_PER_USER.value as f64,
     }
 }
 

@@ -232,7 +232,7 @@ pub fn assumed(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
             FindingKind::DefaultsAssumed,
             "spec.profile",
             format!(
-                "Not declared, so assumed: {}. Measure those that matter; the first ones move the plan most.",
+                "Not declared, so assumed: {}. Measure those that matter: scaledapp plan says which one moves the cost most.",
                 assumed.join(", ")
             ),
         ));

@@ -12,10 +12,12 @@ mod calm;
 mod chain;
 pub mod changes;
 pub mod climb;
+pub mod comparison;
 pub mod database;
 pub mod demand;
 pub mod diff;
 pub mod edge;
+mod ends;
 mod engine_settings;
 mod engines;
 mod external;
@@ -29,7 +31,7 @@ pub mod model;
 pub mod packing;
 pub mod plan;
 pub mod pool;
-mod prices;
+pub mod prices;
 pub mod proxy;
 pub mod queue;
 pub mod queueing;
@@ -42,19 +44,23 @@ pub mod sessions;
 mod settings;
 pub mod staffing;
 mod traffic;
+mod uncertainty;
 pub mod uses;
 pub mod web;
 mod why;
 pub mod worker;
 
 pub use assembly::plan;
+pub use comparison::{Given, observed_plan};
 pub use kept::effective;
 pub use model::{Catalogue, Constant};
 
 pub use plan::{
-    AvailabilityPart, Bottleneck, CostSpan, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings, ExternalPlan,
-    Finding, FindingKind, LadderRung, MonthlyCost, Plan, PlannedAvailability, PoolSettings, Proposal, ProxySettings,
-    QueueSettings, Reason, RedisSettings, Replicas, Requirement, Roles, Rung, Severity, Size, Tier, TierPlan,
-    TierSettings, WebSettings, WorkerSettings,
+    AtHigh, AvailabilityPart, Bottleneck, CostSpan, DatabaseSettings, DemandFigures, EXPORTER, EdgeSettings,
+    ExternalPlan, Finding, FindingKind, LadderRung, MonthlyCost, Plan, PlannedAvailability, PoolSettings, Proposal,
+    ProxySettings, QueueSettings, Reason, RedisSettings, Replicas, Requirement, Roles, Rung, Sensitivity, Severity,
+    Size, Tier, TierPlan, TierSettings, Uncertainty, WebSettings, WorkerSettings,
 };
+pub use prices::{PriceError, PriceTable};
 pub use recorded::{RecordedPlan, RecordedTier};
+pub use uncertainty::uncertainty;

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::prices::PriceTable;
 use crate::domain::{Grade, Millicores};
 
 /// One number that the planner takes as given.
@@ -39,8 +40,8 @@ macro_rules! catalogue {
         pub struct Catalogue {
             /// Name of the revision; recorded with each accepted plan.
             pub revision: String,
-            /// Currency of the prices.
-            pub currency: &'static str,
+            /// Prices.
+            pub prices: PriceTable,
             $(#[doc = $doc] pub $field: Constant,)*
         }
 
@@ -50,7 +51,7 @@ macro_rules! catalogue {
             pub fn builtin() -> Self {
                 Self {
                     revision: REVISION.to_owned(),
-                    currency: "USD",
+                    prices: PriceTable::builtin(),
                     $($field: Constant {
                         name: stringify!($field),
                         meaning: $doc,
@@ -252,12 +253,14 @@ catalogue! {
     proxy_fill = 0.65, "share", D, "judgement: the allocator's slack and objects that are just being replaced";
     /// Memory of the proxy without objects.
     proxy_base_mib = 128.0, "MiB", D, "judgement: shared log of 80 MiB, threads and the compiled configuration";
-    /// Price of a core.
-    price_core = 24.0, "USD/month", D, "judgement: on-demand list prices of large clouds, 2025, rounded";
-    /// Price of a GiB of memory.
-    price_memory_gib = 3.2, "USD/month", D, "judgement: on-demand list prices of large clouds, 2025, rounded";
-    /// Price of a GiB of storage.
-    price_storage_gib = 0.1, "USD/month", D, "judgement: on-demand list prices of large clouds, 2025, rounded";
+    /// Doubt about a value whose evidence is of grade A: it may be smaller or larger by this factor.
+    doubt_of_grade_a = 1.2, "factor", D, "judgement: the same measure at another site";
+    /// Doubt about a value of grade B.
+    doubt_of_grade_b = 1.5, "factor", D, "judgement: another site, told by somebody else";
+    /// Doubt about a value of grade C.
+    doubt_of_grade_c = 2.0, "factor", D, "judgement: one narrow benchmark is rarely off by more";
+    /// Doubt about a value of grade D.
+    doubt_of_grade_d = 2.0, "factor", D, "judgement: half to double, the step between two presets of CPU time";
 }
 
 /// CPU sizes of pods.

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::api::{ProposedChange, Trigger};
 use crate::domain::{Backing, Bytes, EngineImages, Millicores};
 
+pub use super::comparison::Comparison;
 pub use super::settings::{
     DatabaseSettings, EdgeSettings, PoolSettings, ProxySettings, QueueSettings, RedisSettings, TierSettings,
     WebSettings, WorkerSettings,
 };
+pub use super::uncertainty::{AtHigh, EndTier, RangeEndValue, Sensitivity, Uncertainty};
 pub use super::why::{Finding, FindingKind, Reason, Severity};
 
 /// A finished plan.
@@ -52,6 +54,12 @@ pub struct Plan {
     /// Changes against the previous plan that wait for an approval; the tiers above do not have them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposed: Option<Proposal>,
+    /// How far the plan hangs on values that are not known exactly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncertainty: Option<Uncertainty>,
+    /// What was measured against what was declared, where measurements were given; all else is planned with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Comparison>,
 }
 
 /// Demand, in the units of the names.
@@ -322,21 +330,25 @@ pub struct AvailabilityPart {
     pub percent: f64,
 }
 
-/// Rough cost of a month.
+/// Rough cost of a month, with what the users are sent.
 #[derive(Serialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
 pub struct MonthlyCost {
+    /// ISO 4217 code.
     pub currency: String,
-    /// At `replicas.min`.
+    /// At `replicas.min` and the low prices, today's answers sent.
     pub low: f64,
-    /// At `replicas.max`.
+    /// At `replicas.max` and the high prices, the horizon's answers sent.
     pub high: f64,
+    /// The part of it that is traffic to the users.
+    pub egress: CostSpan,
+    /// Name of the table of prices.
+    pub prices: String,
     /// Why each number is what it is.
     pub reasons: Vec<Reason>,
 }
 
-/// Rough cost of a month of a part: at the fewest pods, and at the most.
+/// Rough cost of a month of a part: fewest pods at the low prices to most pods at the high ones.
 #[derive(Serialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]

@@ -41,10 +41,13 @@ fn pages(catalogue: &Catalogue) -> Popular {
     Popular::zipf(catalogue.proxy_pages.value as u64, catalogue.zipf_web.value)
 }
 
-/// What the proxy of an application answers at so many requests a second; nothing without one.
+/// What the proxy of an application answers at so many requests a second, or as it was measured; nothing without one.
 #[must_use]
 pub fn hits(app: &ValidApp, catalogue: &Catalogue, statics: f64, cacheable: f64) -> Hits {
     let Some(proxy) = &app.proxy else { return Hits::default() };
+    if let Some(measured) = &app.measured.proxy_hit {
+        return Hits { files: measured.value, pages: measured.value };
+    }
     let ttl = proxy.ttl.value.as_seconds();
     Hits {
         files: files(catalogue).hit_ratio_of_ttl(statics, ttl),

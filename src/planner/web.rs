@@ -18,8 +18,9 @@ use super::plan::{
 use super::queueing::utilisation_target;
 use super::response::Work;
 use super::staffing::{Ceilings, Crew, Fit, Queue, by_use};
+use crate::api::LoadBalancing;
 use crate::domain::quantity::MIB;
-use crate::domain::{Bytes, Millicores, Origin, ValidService};
+use crate::domain::{Bytes, Millicores, Origin, ValidApp, ValidService};
 
 /// What the demand needs of one service: the second layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +52,11 @@ impl WebNeed {
     #[must_use]
     pub fn at_work(&self) -> Bytes {
         Bytes(self.memory.0.saturating_add(self.volumes.0))
+    }
+
+    /// How often a pod of a size has the memory of one core's process.
+    fn times(&self, cpu: Millicores) -> f64 {
+        if self.memory_per_core { cpu.cores().max(1.0) } else { 1.0 }
     }
 }
 
@@ -154,6 +160,33 @@ fn fewest(ctx: &Context<'_>, need: &WebNeed, cpu: Millicores, busy: f64, queue: 
     crew(need, cpu, queue).fewest(busy / speed, ceilings(ctx))
 }
 
+/// The fewest pods of a size that bear the horizon's peak without a spare; none when they are too slow.
+#[must_use]
+pub fn fewest_pods(ctx: &Context<'_>, service: &ValidService, cpu: Millicores, queue: Queue) -> Option<u32> {
+    let need = need(ctx, service);
+    fewest(ctx, &need, cpu, need.busy_horizon, queue).map(|fit| fit.pods)
+}
+
+/// Memory that a pod of a size has at work, in bytes.
+#[must_use]
+pub fn memory_at_work(ctx: &Context<'_>, service: &ValidService, cpu: Millicores) -> f64 {
+    let need = need(ctx, service);
+    need.memory.0 as f64 * need.times(cpu) + need.volumes.0 as f64
+}
+
+/// How requests wait for pods: for the one with the least under way, or for any in turn.
+#[must_use]
+pub const fn queue(together: bool) -> Queue {
+    if together { Queue::ShortestOfPods } else { Queue::OfEachPod }
+}
+
+/// Whether the requests of a service wait in one queue for all of its pods, where there is an edge.
+#[must_use]
+pub fn waits_together(app: &ValidApp, service: &ValidService) -> bool {
+    let balancing = app.ingress.as_ref().map_or(LoadBalancing::default(), |ingress| ingress.load_balancing);
+    balancing == LoadBalancing::LeastRequests && !service.paths.is_empty()
+}
+
 struct Choice {
     cpu: Millicores,
     now: Fit,
@@ -237,7 +270,6 @@ pub fn plan(
     };
     let facts = Facts { ctx, service, need, shape, choice: &choice, replicas, per_replica, planned_now };
     check_pins(&facts, wanted, findings);
-    check_high_end(&facts, findings);
     check_speed(&facts, findings);
     let reasons = reasons(&facts, &settings);
     let ceiling = ctx.catalogue.peak_ceiling.value;
@@ -254,8 +286,7 @@ pub fn plan(
 }
 
 fn pod_memory(ctx: &Context<'_>, need: &WebNeed, cpu: Millicores) -> Bytes {
-    let cores = if need.memory_per_core { cpu.cores().max(1.0) } else { 1.0 };
-    let process = quarter_step(need.memory.0 as f64 * cores * ctx.catalogue.memory_margin.value, 16 * MIB);
+    let process = quarter_step(need.memory.0 as f64 * need.times(cpu) * ctx.catalogue.memory_margin.value, 16 * MIB);
     Bytes(process.saturating_add(need.volumes.0))
 }
 
@@ -314,29 +345,6 @@ fn check_pins(facts: &Facts<'_>, wanted: u32, findings: &mut Vec<Finding>) {
                 size_text(needed)
             ),
         );
-    }
-}
-
-/// The plan is made on the middle of a measured spread; here it is tried on the high end.
-fn check_high_end(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
-    let Some(high) = facts.ctx.app.profile.cpu_ms_per_request_high else { return };
-    let factor = high / facts.need.cpu_ms;
-    let work = Work::of_request(high, own_p99(facts.ctx).max(high));
-    let need =
-        WebNeed { cpu_ms: high, busy_now: facts.need.busy_now * factor, work, rest_ms: work.rest(), ..*facts.need };
-    let fit = fewest(facts.ctx, &need, facts.per_replica.cpu, need.busy_now, facts.shape.queue);
-    let most = facts.replicas.max;
-    if fit.is_none_or(|fit| fit.pods > most) {
-        let needs = fit.map_or_else(
-            || "more than any number of pods of this size gives".to_owned(),
-            |fit| format!("{} pods", fit.pods),
-        );
-        findings.push(Finding::new(
-            Severity::Warning,
-            FindingKind::HighEndMissesObjective,
-            "spec.profile.ranges",
-            format!("At {high} ms a request, the high end of cpuPerRequest, service {} needs {needs} and the plan stops at {most}: measure again, or plan with the high end as cpuPerRequest.", facts.service.name),
-        ));
     }
 }
 

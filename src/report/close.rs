@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_typo_finds_its_name() {
-        let names = ["read_cpu_ms", "write_cpu_ms", "spec.targets.peakToAverage", "price_core"];
+        let names = ["read_cpu_ms", "write_cpu_ms", "spec.targets.peakToAverage", "replay_share"];
         assert_eq!(close("raed_cpu_ms", names.into_iter())[0], "read_cpu_ms");
         assert_eq!(close("peaktoavrage", names.into_iter()), ["spec.targets.peakToAverage"]);
         assert_eq!(close("cpu", names.into_iter()), ["read_cpu_ms", "write_cpu_ms"]);

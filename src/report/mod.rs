@@ -7,11 +7,13 @@
 pub mod climb;
 mod close;
 mod constants;
+mod cost;
 pub mod diff;
 pub mod fields;
 mod formula;
 mod formulae;
 pub mod html;
+mod observed;
 pub mod plan;
 pub mod status;
 mod text;

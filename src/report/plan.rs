@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
+use super::cost::{cost, doubt};
 use super::formula::{substituted, value};
+use super::observed::observed;
 use super::text::{BAD, DIM, GOOD, HEAD, WARN, columns, styled, wrapped};
 use super::why::summary;
 use crate::api::ProposedChange;
@@ -54,15 +56,17 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
         section(&mut text, "Findings");
         text.push_str(&findings(&plan.findings));
     }
+    if let Some(comparison) = &plan.observed {
+        section(&mut text, &format!("Measured {} over {}", comparison.measured_at, comparison.window));
+        text.push_str(&observed(comparison, &plan.monthly_cost.currency));
+    }
     section(&mut text, "Cost");
-    let cost = &plan.monthly_cost;
-    let (low, high) = (format!("{:.0}", cost.low), format!("{:.0}", cost.high));
-    let span = if low == high { low } else { format!("{low} to {high}") };
-    let _ = writeln!(
-        text,
-        "  about {span} {} a month, by rounded list prices: for comparing plans, not for budgets",
-        cost.currency
-    );
+    text.push_str(&cost(plan));
+    let known = plan.uncertainty.as_ref();
+    if let Some((known, inputs)) = known.and_then(|known| Some((known, known.sensitivity.as_deref()?))) {
+        section(&mut text, "What is not known exactly");
+        text.push_str(&doubt(inputs, known.measure_first.as_deref(), &plan.monthly_cost.currency));
+    }
     text
 }
 

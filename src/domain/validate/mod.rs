@@ -12,6 +12,7 @@ mod external;
 mod memory;
 mod messaging;
 mod networking;
+mod observed;
 mod placement;
 mod profile;
 mod services;
@@ -21,13 +22,14 @@ mod volumes;
 
 use serde::Serialize;
 
-use super::{Backing, Environment, ValidApp};
+use super::{Backing, Environment, Measured, ValidApp};
 use crate::api::ScaledAppSpec;
 use checker::Checker;
 
 pub use external::resolve as resolve_externals;
 pub use memory::sessions as resolve_sessions;
 pub use messaging::queue as resolve_queue;
+pub use observed::observed as validate_observed;
 pub use tiers::database as resolve_database;
 
 /// What is wrong with one field.
@@ -100,6 +102,7 @@ pub fn validate(
         queue,
         proxy,
         externals,
+        measured: Measured::default(),
         spec: spec.clone(),
     })
 }

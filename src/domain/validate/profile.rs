@@ -1,31 +1,35 @@
 //! How heavy the application is.
 
-use super::checker::Checker;
-use crate::api::{Profile, RangedField};
-use crate::domain::{Bytes, Grade, Millis, Sourced, ValidProfile, defaults};
+use std::ops::RangeInclusive;
 
-const LONGEST: Millis = Millis::seconds(60);
+use strum::IntoEnumIterator as _;
+
+use super::checker::Checker;
+use crate::api::{Decimal, DurationText, Profile, Quantity, RangeEnd, RangedField};
+use crate::domain::unit_cost::text;
+use crate::domain::{Bytes, Grade, Millis, Origin, Sourced, ValidProfile, ValidRange, defaults};
+
+/// Longest time of a request.
+pub(super) const LONGEST: Millis = Millis::seconds(60);
 
 /// The unit costs, with presets and defaults.
 pub(super) fn profile(check: &mut Checker, declared: Option<&Profile>) -> ValidProfile {
     let declared = declared.cloned().unwrap_or_default();
     let preset = defaults::PRESET.or(declared.preset);
-    let cpu = check
-        .duration("spec.profile.cpuPerRequest", declared.cpu_per_request.as_ref(), Millis(1)..=LONGEST)
-        .map(|cpu| cpu.0 as f64);
+    let cpu =
+        check.duration("spec.profile.cpuPerRequest", declared.cpu_per_request.as_ref(), SPANS).map(|cpu| cpu.0 as f64);
     let service = declared.service_time.as_ref().and_then(|s| s.p99.as_ref());
-    let service = check.duration("spec.profile.serviceTime.p99", service, Millis(1)..=LONGEST);
+    let service = check.duration("spec.profile.serviceTime.p99", service, SPANS);
     let memory = check.bytes(
         "spec.profile.memoryPerReplica",
         declared.memory_per_replica.as_ref(),
-        Bytes::mib(4)..=Bytes::gib(1024),
+        sizes(RangedField::MemoryPerReplica),
     );
     let cpu_ms = cpu.map_or_else(
         || Sourced::default(defaults::preset_cpu_ms(preset.value), Grade::D, defaults::PRESET_CPU_SOURCE),
         |cpu| Sourced::declared(cpu, "spec.profile.cpuPerRequest"),
     );
-    ValidProfile {
-        cpu_ms_per_request_high: high_end(check, &declared, cpu_ms.value),
+    let mut profile = ValidProfile {
         service_time_p99: service.map_or_else(
             || Sourced::default(defaults::service_time_p99(cpu_ms.value), Grade::D, defaults::SERVICE_TIME_SOURCE),
             |span| Sourced::declared(span, "spec.profile.serviceTime.p99"),
@@ -37,7 +41,7 @@ pub(super) fn profile(check: &mut Checker, declared: Option<&Profile>) -> ValidP
         response_size: defaults::RESPONSE_SIZE.or(check.bytes(
             "spec.profile.responseSize",
             declared.response_size.as_ref(),
-            Bytes(1)..=Bytes::gib(1),
+            sizes(RangedField::ResponseSize),
         )),
         read_share: defaults::READ_SHARE.or(share(check, "spec.profile.readPercent", declared.read_percent)),
         static_share: defaults::STATIC_SHARE.or(share(check, "spec.profile.staticPercent", declared.static_percent)),
@@ -49,50 +53,93 @@ pub(super) fn profile(check: &mut Checker, declared: Option<&Profile>) -> ValidP
         queries_per_request: defaults::QUERIES_PER_REQUEST.or(check.decimal(
             "spec.profile.queriesPerRequest",
             declared.queries_per_request.as_ref(),
-            0.0..=10_000.0,
+            COUNTS,
         )),
         cache_reads_per_request: defaults::CACHE_READS_PER_REQUEST.or(check.decimal(
             "spec.profile.cacheReadsPerRequest",
             declared.cache_reads_per_request.as_ref(),
-            0.0..=10_000.0,
+            COUNTS,
         )),
         bytes_written_per_user_per_day: defaults::BYTES_PER_USER.or(check.bytes(
             "spec.profile.bytesWrittenPerUserPerDay",
             declared.bytes_written_per_user_per_day.as_ref(),
-            Bytes(0)..=Bytes::gib(1),
+            sizes(RangedField::BytesWrittenPerUserPerDay),
         )),
         preset,
         cpu_ms_per_request: cpu_ms,
-    }
+        ranges: Vec::new(),
+    };
+    profile.ranges = ranges(check, &declared, &profile);
+    profile
 }
 
 fn share(check: &mut Checker, field: &str, percent: Option<i64>) -> Option<f64> {
     check.integer(field, percent, 0..=100).map(|percent| percent as f64 / 100.0)
 }
 
-/// The high end of the measured CPU time; the middle must lie between the ends.
-fn high_end(check: &mut Checker, declared: &Profile, middle: f64) -> Option<f64> {
-    let ranges = declared.ranges.as_deref().unwrap_or_default();
-    check.length("spec.profile.ranges", ranges.len(), 8);
-    let fields: Vec<String> = ranges.iter().map(|range| range.field.to_string()).collect();
+/// Bounds of unit costs that are spans of time.
+const SPANS: RangeInclusive<Millis> = Millis(1)..=LONGEST;
+/// Bounds of unit costs that are counts for each request.
+pub(super) const COUNTS: RangeInclusive<f64> = 0.0..=10_000.0;
+
+/// Bounds of unit costs that are sizes.
+pub(super) fn sizes(field: RangedField) -> RangeInclusive<Bytes> {
+    match field {
+        RangedField::MemoryPerReplica => Bytes::mib(4)..=Bytes::gib(1024),
+        RangedField::ResponseSize => Bytes(1)..=Bytes::gib(1),
+        _ => Bytes(0)..=Bytes::gib(1),
+    }
+}
+
+/// The spreads; the value that the plan is made on must lie between the ends of its own.
+fn ranges(check: &mut Checker, declared: &Profile, profile: &ValidProfile) -> Vec<ValidRange> {
+    let declared = declared.ranges.as_deref().unwrap_or_default();
+    check.length("spec.profile.ranges", declared.len(), RangedField::iter().count());
+    let fields: Vec<String> = declared.iter().map(|range| range.field.to_string()).collect();
     check.distinct("spec.profile.ranges", fields.iter().map(String::as_str));
-    let mut high_end = None;
-    for (index, range) in ranges.iter().enumerate() {
-        let RangedField::CpuPerRequest = range.field;
+    let ends = declared.iter().enumerate().filter_map(|(index, range)| {
         let field = format!("spec.profile.ranges[{index}]");
-        let low = check.duration(&format!("{field}.low"), Some(&range.low), Millis(1)..=LONGEST);
-        let high = check.duration(&format!("{field}.high"), Some(&range.high), Millis(1)..=LONGEST);
-        let (Some(low), Some(high)) = (low, high) else { continue };
+        let low = end(check, range.field, &format!("{field}.low"), &range.low);
+        let high = end(check, range.field, &format!("{field}.high"), &range.high);
+        let (low, high) = (low?, high?);
+        let middle = profile.unit_cost(range.field);
+        let (from, to) = (range.low.text(), range.high.text());
         if low > high {
-            check.report(&field, format!("runs from {low} to {high}"), "swap low and high");
-        } else if middle < low.0 as f64 || middle > high.0 as f64 {
+            check.report(&field, format!("runs from {from} to {to}"), "swap low and high");
+        } else if middle < low || middle > high {
+            let planned = text(range.field, middle);
+            let origin = profile.unit_cost_origin(range.field);
+            let default = if matches!(origin, Origin::Default { .. }) { ", the default" } else { "" };
             check.report(
                 &field,
-                format!("runs from {low} to {high}, but the plan is made on {middle}ms"),
-                "let cpuPerRequest lie between low and high",
+                format!("runs from {from} to {to}, but the plan is made on {planned}{default}"),
+                format!("let {} lie between low and high", range.field),
             );
         }
-        high_end = Some(high.0 as f64);
+        Some(ValidRange { field: range.field, low, high })
+    });
+    ends.collect()
+}
+
+/// An end of a spread, with the form and the bounds of its field.
+fn end(check: &mut Checker, field: RangedField, path: &str, end: &RangeEnd) -> Option<f64> {
+    let written = end.text();
+    match field {
+        RangedField::CpuPerRequest | RangedField::ServiceTimeP99 => {
+            check.duration(path, Some(&DurationText(written)), SPANS).map(|span| span.0 as f64)
+        }
+        RangedField::MemoryPerReplica | RangedField::ResponseSize | RangedField::BytesWrittenPerUserPerDay => {
+            check.bytes(path, Some(&Quantity(written)), sizes(field)).map(|bytes| bytes.0 as f64)
+        }
+        RangedField::ReadPercent | RangedField::StaticPercent | RangedField::CacheablePercent => {
+            let Ok(percent) = written.parse::<i64>() else {
+                check.report(path, format!("is {written:?}"), "write a whole number from 0 to 100");
+                return None;
+            };
+            share(check, path, Some(percent))
+        }
+        RangedField::QueriesPerRequest | RangedField::CacheReadsPerRequest => {
+            check.decimal(path, Some(&Decimal(written)), COUNTS)
+        }
     }
-    high_end
 }
