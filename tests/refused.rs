@@ -63,7 +63,8 @@ fn several_problems_are_told_at_once() {
 
 #[test]
 fn the_samples_are_not_refused() {
-    for name in ["hello", "shop", "shop-whole", "large", "ladder", "external", "hello-python", "hello-node", "hello-go"] {
+    for name in ["hello", "shop", "shop-whole", "large", "ladder", "external", "hello-python", "hello-node", "hello-go"]
+    {
         assert_eq!(told(&read(&format!("manifests/samples/{name}.yaml"))), [], "{name}");
     }
 }
