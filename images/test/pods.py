@@ -81,6 +81,7 @@ class Pod:
         run("ip", "-n", name, "address", "add", f"{self.address}/24", "dev", "eth0")
         run("ip", "-n", name, "link", "set", "eth0", "up")
         self.image, self.command, self.mounts, self.environment, self.process = image, command, mounts, environment, None
+        self.group = None
 
     def start(self):
         script = f"set -e; image={self.image}\n"
@@ -95,6 +96,7 @@ class Pod:
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", self.name, "bash", "-c", script, "pod", *self.command],
             env=environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
+            preexec_fn=self.group and self.group.enter,
         )
 
     def signal(self, number):

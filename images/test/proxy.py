@@ -72,6 +72,24 @@ async def a_cookie_hits_what_is_public_and_never_gets_anothers_page(site):
 
 
 @check
+async def who_is_named_in_x_forwarded_for_gets_his_own_page(site):
+    site.web.pages["/near"] = {"Cache-Control": "public, max-age=60", "Vary": "X-Forwarded-For"}
+    for client in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+        answer = await ask(site.edges[0].address, "/near", headers={"X-Forwarded-For": client})
+        assert answer.cache == "pass", answer
+    seen = [headers["x-forwarded-for"] for _, path, headers in site.web.requests if path == "/near"]
+    assert seen == ["192.0.2.1", "192.0.2.2", "192.0.2.1"], seen
+
+
+@check
+async def of_those_on_the_way_only_varnish_itself_goes_unnamed(site):
+    site.web.pages["/via"] = {"Cache-Control": "public, max-age=60", "Via": "1.1 elsewhere"}
+    for path, named in (("/via", "1.1 elsewhere"), ("/without", None)):
+        for answer in await site.both(path):
+            assert answer.headers.get("via") == named, (path, answer.headers)
+
+
+@check
 async def nobody_writes_into_what_others_get(site):
     edge = site.edges[0].address
     for number, header in enumerate(("X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto", "Forwarded",

@@ -1,19 +1,27 @@
 """Cached answers a second: through two edges and two pods of the proxy, and from one Varnish that was tuned by hand.
 
-Both in turn, several times, on the same processors: what counts is the ratio. Prints JSON."""
+Both in turn, several times, on the same processors: what counts is the ratio. First everything shares the machine, load and edges too,
+so that whoever needs a hop more has less left for Varnish. Then Varnish alone is bound to a small part of a processor, the two pods
+together to as much as the one tuned by hand, and the rest has what it needs: that compares the caching tiers. The pods have no bound
+of their own, as the builders give them none: two small ones would stand still in turn, and requests with them. Prints JSON."""
 import asyncio
 import json
 import os
 import statistics
 import sys
+import time
 
 # Python's own modules first: queue.py beside this file is none of them.
 sys.path.append(sys.path.pop(0))
+import cpu  # noqa: E402
 import pods as world  # noqa: E402
 from site_of_pods import WEB, ask, begin, made  # noqa: E402
 
-OBJECTS, BYTES = 200, 10240
+# So many that the hash gives each pod nearly the same share of them.
+OBJECTS, BYTES = 1000, 10240
 ROUNDS, SECONDS, CONNECTIONS = int(os.environ.get("ROUNDS", 5)), int(os.environ.get("SECONDS_EACH", 6)), 32
+# Processors that each side's Varnish has together in the second comparison, and the part of them that it has to use for it to count.
+SHARE, FULL = float(os.environ.get("SHARE", 0.4)), 0.9
 
 TUNED_VCL = f"""vcl 4.1;
 backend origin {{ .host = "{WEB}"; .port = "8080"; }}
@@ -33,7 +41,7 @@ async def load(addresses):
     """Answers a second from all of these addresses together."""
     async def one(address, seed):
         process = await asyncio.create_subprocess_exec(
-            "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", "/run/objects.lua", "-H", "Host: site.example", f"http://{address}:8080/",
+            "ip", "netns", "exec", "load", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", "/run/objects.lua", "-H", "Host: site.example", f"http://{address}:8080/",
             env={**os.environ, "SEED": str(seed)}, stdout=asyncio.subprocess.PIPE)
         text = (await process.communicate())[0].decode()
         assert "Non-2xx" not in text and "Socket errors" not in text, text
@@ -42,35 +50,70 @@ async def load(addresses):
     return sum(await asyncio.gather(*(one(address, seed) for seed, address in enumerate(addresses, 1))))
 
 
+async def warm(site, tuned):
+    """Every object is where it will be asked for."""
+    for n in range(OBJECTS):
+        for address in [pod.address for pod in [*site.edges, *site.proxies, tuned]]:
+            assert len((await ask(address, f"/object/{n}")).body) >= BYTES
+
+
+async def in_turn(ways, groups):
+    """Median answers a second of each way, and of the groups the processors that each used on that way."""
+    found, used = {name: [] for name in ways}, {name: {group: [] for group in groups} for name in ways}
+    for _ in range(ROUNDS):
+        for name, addresses in ways.items():
+            before, begun = {group: groups[group].used() for group in groups}, time.monotonic()
+            found[name].append(await load(addresses))
+            elapsed = time.monotonic() - begun
+            for group in groups:
+                used[name][group].append((groups[group].used() - before[group]) / elapsed)
+    middle = {name: round(statistics.median(rates)) for name, rates in found.items()}
+    return middle, {name: {group: round(statistics.median(parts), 3) for group, parts in each.items()} for name, each in used.items()}
+
+
 async def main(haproxy, varnish, files, wanted):
     site = await made(haproxy, varnish, files["site"])
     site.web.otherwise = {"Cache-Control": "public, max-age=3600"}
     site.web.padding = BYTES
     tuned = world.Pod("tuned", 29, varnish, TUNED, {"/etc/varnish": {"default.vcl": TUNED_VCL}, "/var/lib/varnish": {}}, {})
     open("/run/objects.lua", "w").write(SCRIPT)
+    # The load comes over the network, as requests come from edges: each side's Varnish has one way to whoever asks it.
+    world.Pod("load", 28, None, [], {}, {})
     pods = [*site.edges, *site.proxies, tuned]
+    groups = {name: cpu.Group(name) for name in ("load", "edges", "proxies", "tuned")}
+    of = {**dict.fromkeys(site.edges, "edges"), **dict.fromkeys(site.proxies, "proxies"), tuned: "tuned"}
     try:
+        groups["load"].enter()
         for pod in pods:
+            pod.group = groups[of[pod]]
             pod.start()
         for pod in site.proxies:
             await site.ready(pod)
             await site.seen("UP", pod, 30)
         await site.ready(tuned, "/object/0", 8080)
-        for n in range(OBJECTS):
-            for address in [site.edges[0].address, site.edges[1].address, tuned.address, site.proxies[0].address]:
-                assert len((await ask(address, f"/object/{n}")).body) >= BYTES
+        await warm(site, tuned)
         edges, one = [edge.address for edge in site.edges], [tuned.address] * 2
-        ways = {"edges": edges, "tuned": one, "pod": [site.proxies[0].address] * 2}
-        found = {name: [] for name in ways}
-        for _ in range(ROUNDS):
-            for name, addresses in ways.items():
-                found[name].append(await load(addresses))
-        middle = {name: round(statistics.median(rates)) for name, rates in found.items()}
-        print(json.dumps({**middle, "edges/tuned": round(middle["edges"] / middle["tuned"], 2),
-                          "pod/tuned": round(middle["pod"] / middle["tuned"], 2), "fetches": sum(site.web.asked.values())}))
+        shared, _ = await in_turn({"edges": edges, "tuned": one, "pod": [site.proxies[0].address] * 2}, {})
+        for name in ("proxies", "tuned"):
+            groups[name].bound(SHARE)
+        pods_alone = [pod.address for pod in site.proxies]
+        bound, used = await in_turn({"edges": edges, "tuned": one, "pods": pods_alone}, groups)
+        varnishes = {way: used[way]["tuned" if way == "tuned" else "proxies"] for way in used}
+        print(json.dumps({
+            **shared, "edges/tuned": round(shared["edges"] / shared["tuned"], 2), "pod/tuned": round(shared["pod"] / shared["tuned"], 2),
+            "fetches": sum(site.web.asked.values()), "share": SHARE,
+            "bound.edges": bound["edges"], "bound.tuned": bound["tuned"], "bound.edges/tuned": round(bound["edges"] / bound["tuned"], 2),
+            "bound.pods": bound["pods"], "bound.pods/tuned": round(bound["pods"] / bound["tuned"], 2),
+            "bound.full": int(all(part >= FULL * SHARE for part in varnishes.values())),
+            **{f"bound.used.{way}": round(part, 3) for way, part in varnishes.items()},
+            **{f"cpu.{way}.{group}": part for way, each in used.items() for group, part in each.items()},
+        }))
     finally:
         for pod in pods:
             pod.kill()
+        groups["load"].leave()
+        for group in groups.values():
+            group.remove()
     return 0
 
 

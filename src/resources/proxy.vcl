@@ -35,8 +35,6 @@ sub vcl_recv {
   }
   if (req.restarts == 0) {
     unset req.http.x-scaledapp-stale;
-    # Varnish has added the edge, which is no client.
-    set req.http.X-Forwarded-For = regsub(req.http.X-Forwarded-For, ",[^,]*$", "");
   }
   set req.backend_hint = origin;
   if (req.http.x-scaledapp-stale == "wanted") {
@@ -89,6 +87,10 @@ sub vcl_backend_fetch {
   # Each fetch has a connection of its own: one that is kept may lead to an edge that is gone.
   set bereq.http.Connection = "close";
   unset bereq.http.Via;
+  # Varnish has added the edge, which is no client. Hits do not need it, and no answer that is kept may depend on it.
+  if (bereq.retries == 0) {
+    set bereq.http.X-Forwarded-For = regsub(bereq.http.X-Forwarded-For, ",[^,]*$", "");
+  }
   # Who waited for a fetch that failed gets the old copy at once.
   if ((bereq.is_bgfetch || bereq.http.x-scaledapp-stale == "wanted") &&
       vsthrottle.remaining(bereq.url + " " + bereq.http.Host, 1, 2s) < 1) {
@@ -109,7 +111,8 @@ sub vcl_backend_response {
     return (deliver);
   }
   if (beresp.http.Cache-Control !~ "(?i)(^|[\s,])(public|s-maxage\s*=)" ||
-      (bereq.http.Cookie && beresp.http.Vary ~ "(?i)(^|[\s,])cookie([\s,]|$)")) {
+      (bereq.http.Cookie && beresp.http.Vary ~ "(?i)(^|[\s,])cookie([\s,]|$)") ||
+      beresp.http.Vary ~ "(?i)(^|[\s,])x-forwarded-for([\s,]|$)") {
     set beresp.ttl = 120s;
     set beresp.uncacheable = true;
     return (deliver);
@@ -199,8 +202,10 @@ sub sign {
   unset resp.http.x-scaledapp-url;
   unset resp.http.xkey;
   unset resp.http.X-Varnish;
-  set resp.http.Via = regsub(resp.http.Via, "(, )?[0-9.]+ \S+ \(Varnish/[^)]*\)$", "");
-  if (resp.http.Via == "") {
+  # The last one is Varnish's own, and mostly the only one.
+  if (std.strstr(resp.http.Via, ",")) {
+    set resp.http.Via = regsub(resp.http.Via, ", [0-9.]+ \S+ \(Varnish/[^)]*\)$", "");
+  } else {
     unset resp.http.Via;
   }
 }

@@ -16,6 +16,9 @@ pub const HEALTH_PATH: &str = "/.scaledapp/services";
 
 /// Memory of the shared log: nothing reads it but somebody who looks for a fault.
 const LOG_MIB: u64 = 16;
+/// What a hit would write into that log at length, a twentieth of its time: headers, and the way through the VCL.
+const UNLOGGED: &str =
+    "-ReqHeader,-ReqUnset,-ReqProtocol,-RespHeader,-RespUnset,-RespProtocol,-RespReason,-VCL_call,-VCL_return,-VCL_use";
 /// Memory of the process without objects and threads: program, compiled VCL, and the compiler while it runs.
 const PROCESS_MIB: u64 = 64;
 /// Memory of a busy thread: stack and workspaces.
@@ -72,6 +75,7 @@ pub fn options(tier: &TierPlan, settings: &ProxySettings) -> Vec<String> {
         ("thread_pool_min", threads.min(50).to_string()),
         ("thread_pool_max", threads.to_string()),
         ("vsl_space", format!("{LOG_MIB}M")),
+        ("vsl_mask", UNLOGGED.to_owned()),
         // Longer than the edge keeps an idle connection, so that it never sends on one that is being closed.
         ("timeout_idle", "65".to_owned()),
     ];

@@ -14,10 +14,11 @@
       paint(box, 'part');
       const fits = box.closest('.narrow') ? 21 : 25;
       const short = text => text.length > fits ? '…' + text.slice(1 - fits) : text;
-      const [whoLine, noteLine] = [box.querySelector('.who'), box.querySelector('.note')];
+      const [whoLine, noteLine, podsLine] = ['.who', '.note', '.pods'].map(line => box.querySelector(line));
       if (who !== undefined) whoLine.textContent = short(who);
       if (note !== undefined) noteLine.textContent = short(note);
       noteLine.setAttribute('y', Number(whoLine.getAttribute('y')) + (whoLine.textContent ? 19 : 0));
+      if (podsLine) podsLine.setAttribute('y', Number(noteLine.getAttribute('y')) + 19);
     }
     for (const wire of drawing.querySelectorAll(`[data-to="${part}"]`)) {
       paint(wire, 'wire');

@@ -58,12 +58,12 @@ async fn pages_show_what_is_planned_and_what_is_ready() {
         let page = get(&url, path).await;
         assert_eq!(page.header("cache-control"), "no-store", "{path}");
         for text in [
-            "1/2 pods, 41% room",
+            "1 of 2–6 pods, 41% room",
             "Ready</b> every tier serves",
             "Degraded: True",
             "web: &#60;1&#62; of 2 pods",
             "Database replicas<small>declared",
-            "1 of 2 to 6",
+            "1 of 2–6",
             "98 %",
             "primary shop-database-0",
             "part degraded",

@@ -134,12 +134,13 @@ impl Tier {
     pub fn filled_percent(&self) -> i64 {
         if self.planned.min <= 0 { 100 } else { (self.ready.max(0) * 100 / self.planned.min).min(100) }
     }
+}
 
-    /// Pods that are planned: `3`, or `2 to 6`.
+impl Planned {
+    /// `3`, or `2–6` where an autoscaler chooses.
     #[must_use]
-    pub fn wanted(&self) -> String {
-        let Planned { min, max } = self.planned;
-        if min == max { min.to_string() } else { format!("{min} to {max}") }
+    pub fn words(self) -> String {
+        if self.min == self.max { self.min.to_string() } else { format!("{}–{}", self.min, self.max) }
     }
 }
 
@@ -166,7 +167,7 @@ mod tests {
         let tier = |ready, min, max| Tier { ready, planned: Planned { min, max }, ..Tier::default() };
         assert!(tier(1, 2, 6).lacks() && !tier(2, 2, 6).lacks() && !tier(0, 0, 0).lacks());
         assert_eq!([tier(1, 3, 3), tier(7, 2, 6), tier(0, 0, 0)].map(|tier| tier.filled_percent()), [33, 100, 100]);
-        assert_eq!((tier(3, 3, 3).wanted(), tier(3, 2, 6).wanted()), ("3".to_owned(), "2 to 6".to_owned()));
+        assert_eq!([(3, 3), (2, 6)].map(|(min, max)| Planned { min, max }.words()), ["3", "2–6"]);
     }
 
     #[test]

@@ -74,11 +74,12 @@ pub struct Pods {
 }
 
 impl Pods {
-    /// One short line, of those that are planned at least.
+    /// One line of at most so many letters; the headroom gives way.
     #[must_use]
-    pub fn words(self) -> String {
-        let room = self.headroom_percent.map_or_else(String::new, |percent| format!(", {percent}% room"));
-        format!("{}/{} pods{room}", self.ready, self.planned.min)
+    pub fn words(self, fits: usize) -> String {
+        let pods = format!("{} of {} pods", self.ready, self.planned.words());
+        let whole = self.headroom_percent.map(|percent| format!("{pods}, {percent}% room"));
+        whole.filter(|whole| whole.chars().count() <= fits).unwrap_or(pods)
     }
 }
 
@@ -177,12 +178,12 @@ const WIDE: Layout = Layout {
         ("edge", &[(210, 261), (262, 261)]),
         ("proxy", &[(364, 216), (364, 160)]),
         ("web", &[(467, 261), (519, 261)]),
-        ("pool", &[(621, 306), (621, 375)]),
+        ("pool", &[(621, 306), (621, 420)]),
         ("queue", &[(724, 261), (757, 261), (757, 68), (790, 68)]),
         ("cache", &[(724, 261), (757, 261), (757, 155), (790, 155)]),
         ("sessions", &[(724, 261), (790, 261)]),
-        ("primary", &[(621, 306), (621, 420), (757, 420), (757, 367), (790, 367)]),
-        ("reads", &[(621, 306), (621, 420), (757, 420), (757, 473), (790, 473)]),
+        ("primary", &[(621, 420), (757, 420), (757, 367), (790, 367)]),
+        ("reads", &[(621, 420), (757, 420), (757, 473), (790, 473)]),
         ("worker", &[(790, 34), (724, 34)]),
     ],
 };
@@ -210,12 +211,12 @@ const NARROW: Layout = Layout {
         ("edge", &[(85, 94), (85, 120)]),
         ("proxy", &[(168, 165), (192, 165)]),
         ("web", &[(85, 210), (85, 236)]),
-        ("pool", &[(168, 262), (192, 262)]),
+        ("pool", &[(168, 262), (275, 262)]),
         ("cache", &[(168, 300), (176, 300), (176, 397), (168, 397)]),
         ("sessions", &[(168, 300), (176, 300), (176, 513), (168, 513)]),
         ("queue", &[(168, 300), (176, 300), (176, 614), (168, 614)]),
-        ("primary", &[(168, 262), (275, 262), (275, 352)]),
-        ("reads", &[(168, 262), (275, 262), (275, 339), (184, 339), (184, 513), (192, 513)]),
+        ("primary", &[(275, 262), (275, 352)]),
+        ("reads", &[(275, 262), (275, 339), (184, 339), (184, 513), (192, 513)]),
         ("worker", &[(168, 650), (192, 650)]),
     ],
 };
@@ -233,14 +234,17 @@ pub fn draw(parts: &[Part]) -> [Drawing<'_>; 2] {
                 y,
                 who: shortened(&part.who, layout.fits),
                 note: shortened(&part.note, layout.fits),
-                pods: part.pods.map(Pods::words).unwrap_or_default(),
+                pods: part.pods.map(|pods| pods.words(layout.fits)).unwrap_or_default(),
             })
         });
         // What is away is drawn last: its line must not vanish below those of its neighbours on the trunk.
         let mut wires: Vec<Wire> = layout
             .wires
             .iter()
-            .filter_map(|&(id, points)| Some(Wire { path: path(points), to: id, class: part(id)?.health.class() }))
+            .filter_map(|&(id, points)| {
+                let led_to = part(id).or_else(|| part("primary").filter(|_| id == "pool"))?;
+                Some(Wire { path: path(points), to: id, class: led_to.health.class() })
+            })
             .collect();
         wires.sort_by_key(|wire| {
             ["absent", "unknown", "up", "degraded", "away"].iter().position(|class| *class == wire.class)
@@ -309,9 +313,21 @@ mod tests {
 
     #[test]
     fn the_line_of_the_pods_fits_on_a_telephone() {
-        let planned = Planned { min: 20, max: 200 };
-        let words = Pods { ready: 20, planned, headroom_percent: Some(100) }.words();
-        assert!(words.len() <= NARROW.fits, "{words}");
+        let words = |min, max, headroom| {
+            let planned = Planned { min, max };
+            Pods { ready: min, planned, headroom_percent: Some(headroom) }.words(NARROW.fits)
+        };
+        assert_eq!(words(2, 2, 98), "2 of 2 pods, 98% room");
+        assert_eq!(words(2, 6, 35), "2 of 2–6 pods");
+        assert_eq!(words(20, 200, 100), "20 of 20–200 pods");
+    }
+
+    #[test]
+    fn without_a_pool_the_way_to_the_database_is_drawn_all_the_same() {
+        let parts = ["web", "primary"].map(|id| Part { health: Health::Up, ..Part::named(id, "") });
+        for drawing in draw(&parts) {
+            assert!(drawing.wires.iter().any(|wire| wire.to == "pool" && wire.class == "up"), "{}", drawing.name);
+        }
     }
 
     #[test]

@@ -90,7 +90,7 @@ mod tests {
         let tiers = vec![tier_of("Web", "web", 1, 2, 6), tier_of("Database", "database", 2, 3, 3)];
         let parts = drawn([Unknown, Up, Away], tiers);
         assert_eq!(parts.iter().map(|part| part.health).collect::<Vec<_>>(), [Absent, Degraded, Away]);
-        assert_eq!(parts[1].pods.unwrap().words(), "1/2 pods, 40% room");
+        assert_eq!(parts[1].pods.unwrap().words(25), "1 of 2–6 pods, 40% room");
         let tiers = vec![tier_of("Edge", "edge", 1, 2, 2), tier_of("Web", "web", 4, 2, 6)];
         let parts = drawn([Unknown, Up, Up], tiers);
         assert_eq!(parts.iter().map(|part| part.health).collect::<Vec<_>>(), [Degraded, Up, Up]);
@@ -108,7 +108,7 @@ mod tests {
     fn several_services_are_one_box_and_hide_no_lack() {
         let tiers = vec![tier_of("Web", "web", 9, 2, 3), tier_of("Web", "search", 1, 4, 4)];
         let parts = drawn([Health::Up; 3], tiers);
-        assert_eq!(parts[1].pods.unwrap().words(), "4/6 pods, 40% room");
+        assert_eq!(parts[1].pods.unwrap().words(25), "4 of 6–7 pods, 40% room");
         assert_eq!(parts[1].health, Health::Degraded);
     }
 }
