@@ -76,10 +76,16 @@ fn coming(observed: &Observed, accepted: &Accepted, state: &QueueState, now: Tim
     starting.min(wanted.saturating_sub(state.nodes.len()))
 }
 
-/// Whether copies of a queue are about to come to a member that started lately: soon, and without an event.
+/// Whether something of the queue is still to come, as the plan wants it.
 #[must_use]
-pub fn is_filling(observed: &Observed, state: &QueueState, now: Timestamp) -> bool {
-    !state.is_whole() && members(observed).any(|pod| came_lately(pod, now))
+pub fn lacks(accepted: &Accepted, state: Option<&QueueState>) -> bool {
+    health(accepted, state).is_some_and(|health| health.lack.is_some())
+}
+
+/// Whether a member started lately: what comes then comes soon.
+#[must_use]
+pub fn is_starting(observed: &Observed, now: Timestamp) -> bool {
+    members(observed).any(|pod| came_lately(pod, now))
 }
 
 fn came_lately(pod: &PodView, now: Timestamp) -> bool {

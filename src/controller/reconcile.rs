@@ -246,8 +246,9 @@ fn next(ctx: &Context, observed: &Observed, report: &Report) -> Action {
     if transient {
         return Action::requeue(error::pause(attempt));
     }
-    // Copies of a queue come without an event, and Ready waits for them.
-    if report.queue.as_ref().is_some_and(|queue| queue::is_filling(observed, queue, Timestamp::now())) {
+    // Members and copies of a queue come without an event, and Ready waits for them.
+    let lacks = report.accepted.as_ref().is_some_and(|accepted| queue::lacks(accepted, report.queue.as_ref()));
+    if lacks && queue::is_starting(observed, Timestamp::now()) {
         return Action::requeue(SOON);
     }
     let waits = report.troubles.iter().any(|trouble| trouble.class == Class::Waiting)
