@@ -3,6 +3,7 @@
 //! Nothing is sent when neither what we want nor what is there changed since the last write. The
 //! size of an autoscaled Deployment is seeded once and never owned.
 
+use futures::{StreamExt, stream};
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use strum::IntoStaticStr;
@@ -16,6 +17,10 @@ use super::error::{self, Class, Staged, class_of, is_conflict, is_invalid, messa
 use super::observe::Observed;
 use super::ownership::{self, Owner};
 use super::statefulset;
+
+/// Objects of one kind that are written at the same time: a new application has more than a hundred, and its slowest
+/// engine should not wait for all of them one after the other.
+const PARALLEL: usize = 8;
 
 /// Errors of writing.
 #[derive(Debug, thiserror::Error, IntoStaticStr)]
@@ -84,8 +89,8 @@ impl Staged for ApplyError {
     }
 }
 
-/// Writes objects in their order. What concerns one object only does not stop the others: those
-/// problems are returned.
+/// Writes objects in their order, some of one kind at a time. What concerns one object only does not stop the others:
+/// those problems are returned.
 ///
 /// # Errors
 /// When the API server cannot be reached or the lease was lost.
@@ -95,13 +100,17 @@ pub async fn apply(
     objects: &[DesiredObject],
 ) -> Result<Vec<ApplyError>, ApplyError> {
     let mut problems = Vec::new();
-    for desired in objects {
-        match one(ctx, observed, desired).await {
-            Ok(()) => {}
-            Err(ApplyError::ApplyFailed { object, source }) if error::is_outage(&source) => {
-                return Err(ApplyError::ApplyFailed { object, source });
+    for same_kind in objects.chunk_by(|a, b| (a.stage, a.kind, a.order) == (b.stage, b.kind, b.order)) {
+        let writes: Vec<_> = same_kind.iter().map(|desired| one(ctx, observed, desired)).collect();
+        let mut written = stream::iter(writes).buffered(PARALLEL);
+        while let Some(result) = written.next().await {
+            match result {
+                Ok(()) => {}
+                Err(ApplyError::ApplyFailed { object, source }) if error::is_outage(&source) => {
+                    return Err(ApplyError::ApplyFailed { object, source });
+                }
+                Err(problem) => problems.push(problem),
             }
-            Err(problem) => problems.push(problem),
         }
     }
     Ok(problems)

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::api::Api;
 use kube::{Client, Resource};
 use serde::Deserialize;
@@ -88,7 +88,8 @@ struct ReducedMeta {
     uid: Option<String>,
     resource_version: Option<String>,
     labels: Option<BTreeMap<String, String>>,
-    deletion_timestamp: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>,
+    creation_timestamp: Option<Time>,
+    deletion_timestamp: Option<Time>,
 }
 
 fn reduced<'de, D: serde::Deserializer<'de>>(from: D) -> Result<ObjectMeta, D::Error> {
@@ -99,6 +100,7 @@ fn reduced<'de, D: serde::Deserializer<'de>>(from: D) -> Result<ObjectMeta, D::E
         uid: meta.uid,
         resource_version: meta.resource_version,
         labels: meta.labels,
+        creation_timestamp: meta.creation_timestamp,
         deletion_timestamp: meta.deletion_timestamp,
         ..ObjectMeta::default()
     })

@@ -71,13 +71,26 @@ pub async fn look(
 /// Members that have started lately and are not part of the cluster yet; none once it has all its members.
 fn coming(observed: &Observed, accepted: &Accepted, state: &QueueState, now: Timestamp) -> usize {
     let wanted = accepted.plan.tier(Tier::Queue).map_or(0, |tier| tier.replicas.max as usize);
-    let lately = |pod: &&PodView| {
-        let created = pod.metadata.creation_timestamp.as_ref();
-        created.is_some_and(|created| now.duration_since(created.0) < COMES_WITHIN)
-    };
     let starts = |pod: &&PodView| !pod.is_ready() && pod.unschedulable().is_none();
-    let starting = members(observed).filter(lately).filter(starts).count();
+    let starting = members(observed).filter(|pod| came_lately(pod, now)).filter(starts).count();
     starting.min(wanted.saturating_sub(state.nodes.len()))
+}
+
+/// Whether something of the queue is still to come, as the plan wants it.
+#[must_use]
+pub fn lacks(accepted: &Accepted, state: Option<&QueueState>) -> bool {
+    health(accepted, state).is_some_and(|health| health.lack.is_some())
+}
+
+/// Whether a member started lately: what comes then comes soon.
+#[must_use]
+pub fn is_starting(observed: &Observed, now: Timestamp) -> bool {
+    members(observed).any(|pod| came_lately(pod, now))
+}
+
+fn came_lately(pod: &PodView, now: Timestamp) -> bool {
+    let created = pod.metadata.creation_timestamp.as_ref();
+    created.is_some_and(|created| now.duration_since(created.0) < COMES_WITHIN)
 }
 
 fn members(observed: &Observed) -> impl Iterator<Item = &PodView> {
@@ -102,4 +115,21 @@ fn reachable(observed: &Observed, accepted: &Accepted) -> Option<(Vec<IpAddr>, S
 pub fn health(accepted: &Accepted, state: Option<&QueueState>) -> Option<Health> {
     let members = accepted.plan.tier(Tier::Queue)?.replicas.max;
     Some(rabbitmq::health(state?, &declared(&accepted.app), members as usize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_counts_as_one_that_comes_for_two_minutes() {
+        let pod: PodView = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "shop-queue-1", "creationTimestamp": "2026-11-28T12:00:00Z"},
+            "status": {"phase": "Running"},
+        }))
+        .unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert!(came_lately(&pod, at("2026-11-28T12:01:59Z")));
+        assert!(!came_lately(&pod, at("2026-11-28T12:02:01Z")));
+    }
 }

@@ -44,6 +44,8 @@ const SETTLED: Duration = Duration::from_secs(60);
 const ENGINE: Duration = Duration::from_secs(20);
 /// Pause while something is waited for that may send no event.
 const WAITING: Duration = Duration::from_secs(5);
+/// Pause while it comes within seconds.
+const SOON: Duration = Duration::from_secs(1);
 
 /// How a reconcile went.
 #[derive(Debug, Default)]
@@ -244,7 +246,11 @@ fn next(ctx: &Context, observed: &Observed, report: &Report) -> Action {
     if transient {
         return Action::requeue(error::pause(attempt));
     }
-    // Copies of a queue come without an event, and Ready waits for them.
+    // Members and copies of a queue come without an event, and Ready waits for them.
+    let lacks = report.accepted.as_ref().is_some_and(|accepted| queue::lacks(accepted, report.queue.as_ref()));
+    if lacks && queue::is_starting(observed, Timestamp::now()) {
+        return Action::requeue(SOON);
+    }
     let waits = report.troubles.iter().any(|trouble| trouble.class == Class::Waiting)
         || report.queue.as_ref().is_some_and(|queue| !queue.is_whole());
     let pause = match (waits, report.database.is_some() || report.queue.is_some()) {

@@ -73,14 +73,20 @@ pub fn log_in(world: &World) -> (Value, String) {
 
 /// Uploads a picture of product 7; its key, when the job was confirmed.
 pub fn upload(world: &World) -> String {
+    let upload = try_upload(world);
+    assert_eq!(upload.status, 202, "{}", upload.body);
+    upload.json()["id"].as_str().expect("a key").to_owned()
+}
+
+/// As [`upload`], with whatever answer.
+pub fn try_upload(world: &World) -> Answer {
     let file = std::env::temp_dir().join(format!("{}-{}.png", world.namespace, std::process::id()));
     std::fs::write(&file, PICTURE).expect("a picture");
     let data = format!("@{}", file.display());
     let upload = ["-H", "content-type: image/png", "--data-binary", &data];
-    let upload = ask(world, "/api/pictures?product=7", &upload).expect("an answer");
+    let answer = ask(world, "/api/pictures?product=7", &upload).expect("an answer");
     std::fs::remove_file(&file).expect("the picture goes");
-    assert_eq!(upload.status, 202, "{}", upload.body);
-    upload.json()["id"].as_str().expect("a key").to_owned()
+    answer
 }
 
 /// Waits for the thumbnail.
