@@ -150,9 +150,7 @@ fn shown(args: &PlanArgs, start: &Start, environment: &Environment, outcomes: &[
         (Form::Recorded, Some(_)) => {
             Err(CliError::Usage("--why explains a plan and -o recorded keeps one: give one of them".to_owned()))
         }
-        (Form::Html, Some(_)) => {
-            Err(CliError::Usage("-o html holds every reason already: leave --why out".to_owned()))
-        }
+        (Form::Html, Some(_)) => Err(CliError::Usage("-o html holds every reason already: leave --why out".to_owned())),
         (Form::Html, None) => page(start, environment, outcomes),
         (Form::Recorded, None) => {
             print(args.output, outcomes.iter().filter(|o| !o.refused()).filter_map(|o| recorded_of(o, previous)))
