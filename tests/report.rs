@@ -49,7 +49,9 @@ fn every_tier_rung_finding_and_reason_is_on_the_page() {
         }
         let ours = plan.tiers.iter().map(|tier| (&tier.name, &tier.reasons));
         let others = plan.external.iter().map(|external| (&external.name, &external.reasons));
-        for (tier, reasons) in ours.chain(others) {
+        let (demand, cost) = ("demand".to_owned(), "cost".to_owned());
+        let apart = [(&demand, &plan.demand_reasons), (&cost, &plan.monthly_cost.reasons)];
+        for (tier, reasons) in ours.chain(others).chain(apart) {
             assert!(
                 text.to_lowercase().contains(&format!("<b>{tier}")) || text.contains(&format!(" {tier}</b>")),
                 "{tier}"
@@ -64,7 +66,8 @@ fn every_tier_rung_finding_and_reason_is_on_the_page() {
         }
         let reasons: usize = plan.tiers.iter().map(|tier| tier.reasons.len()).sum();
         let asked: usize = plan.external.iter().map(|external| external.reasons.len()).sum();
-        assert_eq!(html.matches("class=\"reason\"").count(), reasons + asked, "{name}");
+        let apart = plan.demand_reasons.len() + plan.monthly_cost.reasons.len();
+        assert_eq!(html.matches("class=\"reason\"").count(), reasons + asked + apart, "{name}");
         for finding in &plan.findings {
             has(&finding.message);
             has(&format!("<b>{}</b> <code>{}</code>", finding.kind, finding.field));

@@ -83,8 +83,8 @@ type Loads = WithKeyPoints<LogCoord<f64>>;
 fn drawn(room: Room, draw: impl FnOnce(&Area<'_>) -> Result<(), Failed>) -> Result<Chart, ReportError> {
     let mut document = String::new();
     {
-        let root = SVGBackend::with_string(&mut document, (room.width, room.height)).into_drawing_area();
-        draw(&root).and_then(|()| root.present()).map_err(|error| ReportError::Chart(error.to_string()))?;
+        let canvas = SVGBackend::with_string(&mut document, (room.width, room.height)).into_drawing_area();
+        draw(&canvas).and_then(|()| canvas.present()).map_err(|error| ReportError::Chart(error.to_string()))?;
     }
     Ok(Chart::new(room, &document))
 }

@@ -5,13 +5,15 @@ use askama::Template;
 use super::assumptions::{Assumption, assumptions};
 use super::climb::{self, Shown};
 use super::drawing::{self, Drawing};
-use super::words::{graded, grouped, money, pods, routers, span, value};
+use super::words::{graded, grouped, money, pods, routers, span};
 use super::{ReportError, Subject};
 use crate::api::ProposedChange;
 use crate::domain::{Bytes, Millicores, ValidApp, ValidLoad};
 use crate::planner::ladder::{OFFERED, percent};
 use crate::planner::packing::size_text;
+use crate::planner::plan::AvailabilityPart;
 use crate::planner::{DemandFigures, Finding, Plan, Reason, Replicas, Severity};
+use crate::report::formula::{substituted, value};
 
 #[derive(Template)]
 #[template(path = "report/page.html")]
@@ -45,6 +47,7 @@ struct Planned<'a> {
     not_offered: String,
     climb: Option<Shown>,
     tiers: Vec<TierRow>,
+    availability: Vec<[String; 3]>,
     why: Vec<Why>,
     assumptions: Vec<Assumption>,
     changes: &'a [ProposedChange],
@@ -85,6 +88,8 @@ struct ReasonRow {
     quantity: String,
     value: String,
     formula: String,
+    /// The formula with its numbers; nothing where it is prose.
+    numbers: Option<String>,
     inputs: Vec<(String, String)>,
     grade: Option<char>,
     source: String,
@@ -138,6 +143,7 @@ fn planned<'a>(app: &ValidApp, plan: &'a Plan, subject: &Subject<'a>) -> Result<
         not_offered: not_offered.map(|rung| rung.rung.to_string()).collect::<Vec<_>>().join(", "),
         climb,
         tiers: tiers(plan),
+        availability: availability(plan),
         why: why(plan),
         assumptions: assumptions(app),
         changes: subject.changes,
@@ -216,7 +222,7 @@ fn takes(plan: &Plan) -> Vec<Card> {
 fn demand(plan: &Plan) -> Vec<[String; 3]> {
     let (now, then) = (&plan.demand, &plan.demand_at_horizon);
     type Read = fn(&DemandFigures) -> f64;
-    let rows: [(&str, Read); 8] = [
+    let rows: [(&str, Read); 9] = [
         ("Requests a second, average", |demand| demand.average_requests_per_second),
         ("Requests a second, peak", |demand| demand.peak_requests_per_second),
         ("Requests a second at the origin, peak", |demand| demand.origin_requests_per_second),
@@ -224,6 +230,7 @@ fn demand(plan: &Plan) -> Vec<[String; 3]> {
         ("Database writes a second, peak", |demand| demand.database_writes_per_second),
         ("Reads a second that a cache may answer, peak", |demand| demand.cache_operations_per_second),
         ("Jobs a second, peak", |demand| demand.jobs_per_second),
+        ("Dynamic requests under way, peak", |demand| demand.concurrent_requests),
         ("Mbit/s to the users, peak", |demand| demand.egress_megabits_per_second),
     ];
     let mut shown: Vec<[String; 3]> = rows
@@ -270,7 +277,26 @@ fn tiers(plan: &Plan) -> Vec<TierRow> {
     ours.chain(others).collect()
 }
 
+/// The tiers of which a request needs every one: which, how many of how many, and what they give.
+fn availability(plan: &Plan) -> Vec<[String; 3]> {
+    let row = |part: &AvailabilityPart| {
+        let tier = titled(&part.tier.to_string(), &part.name);
+        [tier, format!("{} of {}", part.needed, part.members), format!("{} %", part.percent)]
+    };
+    plan.availability.parts.iter().map(row).collect()
+}
+
 fn why(plan: &Plan) -> Vec<Why> {
+    let apart = |tier: &str, head: String, reasons: &[Reason]| Why {
+        tier: tier.to_owned(),
+        head,
+        reasons: reasons.iter().map(reason).collect(),
+    };
+    let peak = grouped(plan.demand.peak_requests_per_second);
+    let demand = apart("Demand", format!("{peak} requests a second at peak"), &plan.demand_reasons);
+    let cost = &plan.monthly_cost;
+    let price = format!("{} {} a month", money(cost.low, cost.high), cost.currency);
+    let cost = apart("Cost", price, &cost.reasons);
     let ours = plan.tiers.iter().map(|tier| Why {
         tier: titled(&tier.tier.to_string(), &tier.name),
         head: format!("{}, {}", pods(tier.replicas), super::words::size(tier.per_replica)),
@@ -281,7 +307,7 @@ fn why(plan: &Plan) -> Vec<Why> {
         head: "external".to_owned(),
         reasons: external.reasons.iter().map(reason).collect(),
     });
-    ours.chain(others).collect()
+    std::iter::once(demand).chain(ours).chain(others).chain([cost]).filter(|why| !why.reasons.is_empty()).collect()
 }
 
 fn reason(reason: &Reason) -> ReasonRow {
@@ -290,6 +316,7 @@ fn reason(reason: &Reason) -> ReasonRow {
         quantity: reason.quantity.clone(),
         value: value(reason),
         formula: reason.formula.clone(),
+        numbers: substituted(reason).arithmetic,
         inputs: reason.inputs.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         grade,
         source,

