@@ -97,9 +97,29 @@ proptest! {
     fn lints_hold_and_every_number_has_a_reason((text, _) in spec()) {
         let (_, plan) = planned(&text, None);
         prop_assert!(!plan.findings.iter().any(|f| f.kind == FindingKind::PlanInconsistent), "{:?}", plan.findings);
+        let numbers = |part: &str| {
+            let mut paths = Vec::new();
+            leaves(part, &serde_json::to_value(&plan).unwrap()[part], &mut paths);
+            paths
+        };
+        // Without a database nobody asks for what it would be asked.
+        let stored = plan.tier(Tier::Database).is_some() || plan.external.iter().any(|external| external.name == "database");
+        let derived = |path: &str| {
+            let needless = !stored && path.contains(".database");
+            needless || plan.demand_reasons.iter().any(|reason| reason.quantity == path)
+        };
+        for path in numbers("demand") {
+            prop_assert!(derived(&path), "{path}");
+        }
+        // Where nothing grows, the horizon is today but for the rows.
+        let grows = plan.demand != plan.demand_at_horizon;
+        for path in numbers("demandAtHorizon").into_iter().filter(|path| grows || path.ends_with("databaseBytes")) {
+            let same = plan.demand.peak_requests_per_second == plan.demand_at_horizon.peak_requests_per_second;
+            prop_assert!(derived(&path) || (same && !path.ends_with("databaseBytes")), "{path}");
+        }
         for tier in &plan.tiers {
             prop_assert!(tier.replicas.min >= 1 && tier.replicas.min <= tier.replicas.max);
-            for part in ["replicas", "perReplica", "requirement", "settings"] {
+            for part in ["replicas", "perReplica", "requirement", "settings", "monthlyCost"] {
                 let mut paths = Vec::new();
                 leaves(part, &serde_json::to_value(tier).unwrap()[part], &mut paths);
                 for path in paths {

@@ -122,7 +122,7 @@ fn assemble(
         as_of: app.targets.as_of.clone(),
         demand: demands.now.figures(),
         demand_at_horizon: demands.horizon.figures(),
-        demand_reasons: demand::reasons(app, catalogue, &demands),
+        demand_reasons: demand::reasons(app, &demands),
         ladder,
         monthly_cost: prices::cost(catalogue, &mut tiers),
         tiers,
