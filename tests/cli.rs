@@ -1,5 +1,7 @@
 //! The offline commands as a user sees them.
 
+mod common;
+
 use assert_cmd::Command;
 
 fn scaledapp(args: &[&str]) -> (i32, String, String) {
@@ -191,4 +193,195 @@ fn calc_says_what_is_wrong_with_an_input() {
     assert!(said(&["k_of_n_availability", "node_a=0.9", "k=3", "n=2"]).contains("k must not be above n"));
     assert!(said(&["mmc_wait_p99_s", "servers=1", "offered=1", "service_s=1"]).contains("no finite value"));
     assert!(said(&["erlang_b", "-o", "json"]).contains("needs servers="));
+}
+
+const HELLO: &str = "manifests/samples/hello.yaml";
+const LADDER: &str = "manifests/samples/ladder.yaml";
+
+#[test]
+fn several_numbers_of_users_are_climbed() {
+    let (code, out, _) = scaledapp(&["plan", "-f", HELLO, "--users", "1k,10k,100k,1M,10M,100M"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.starts_with("Previous plan: none") && out.contains("+ LoadBalancer (Capacity)"), "{out}");
+    assert!(out.contains("1M users can be met by this spec, 10M cannot."), "{out}");
+    assert!(!out.contains('\u{1b}'), "no colours without a terminal");
+    // One that cannot be met is an answer; only where none can, the spec is refused.
+    let (code, out, err) = scaledapp(&["plan", "-f", HELLO, "--users", "10M,100M"]);
+    assert!(code == 1 && out.contains("None of these loads") && err.contains("any of these numbers"), "{code} {err}");
+    let (_, json, err) = scaledapp(&["plan", "-f", HELLO, "--users", "10k,1M", "-o", "json"]);
+    let climb: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (climb["steps"][1]["users"].as_u64(), climb["steps"][1]["met"].as_bool()),
+        (Some(1_000_000), Some(true))
+    );
+    assert!(err.contains("Previous plan: none"));
+    let (_, yaml, _) = scaledapp(&["plan", "-f", HELLO, "--users", "10k,1M", "-o", "yaml"]);
+    assert_eq!(serde_yaml::from_str::<serde_json::Value>(&yaml).unwrap(), climb);
+    let (code, out, _) = scaledapp(&["plan", "-f", "tests/refused/unknown-field.yaml", "--users", "1k,2k"]);
+    assert!(code == 1 && out.contains("userz"), "{out}");
+}
+
+#[test]
+fn one_number_of_users_is_one_plan() {
+    let plain = scaledapp(&["plan", "-f", HELLO, "--users", "1500000"]);
+    assert_eq!(plain, scaledapp(&["plan", "-f", HELLO, "--users", "1.5M"]));
+    assert!(plain.0 == 0 && plain.1.contains("Ladder\n"), "{}", plain.1);
+}
+
+#[test]
+fn a_bad_list_of_users_gets_a_sentence() {
+    let said = |users: &str| {
+        let (code, out, err) = scaledapp(&["plan", "-f", HELLO, "--users", users]);
+        assert_eq!((code, out.as_str()), (2, ""), "{users}");
+        err
+    };
+    assert!(said("10k,1k").contains("1k comes after 10000: write the numbers from small to large"));
+    assert!(said("1m").contains("write M for millions"));
+    assert!(said("-3").contains("is no number of users"));
+    assert!(said("1k,").contains("a number is missing"));
+    let (code, _, err) = scaledapp(&["plan", "-f", HELLO, "--users", "1k,2k", "--why", "web"]);
+    assert!(code == 2 && err.contains("--why shows one plan"), "{err}");
+    let (code, _, err) = scaledapp(&["plan", "-f", HELLO, "--users", "1k,2k", "-o", "recorded"]);
+    assert!(code == 2 && err.contains("-o recorded holds one plan"), "{err}");
+}
+
+#[test]
+fn why_puts_the_numbers_in() {
+    let (code, out, _) = scaledapp(&["plan", "-f", LADDER, "--why", "Edge"]);
+    assert!(code == 0 && out.contains("= step(32 MiB + 2500 * 34 KiB)\n      = 128 MiB"), "{out}");
+    let (_, out, _) = scaledapp(&["plan", "-f", LADDER, "--why", "demand"]);
+    assert!(out.contains("= 500000 * 60 / 86400\n      = 347 requests/s"), "{out}");
+    let (code, _, err) = scaledapp(&["plan", "-f", HELLO, "--why", "cache"]);
+    assert_eq!(
+        (code, err.as_str()),
+        (2, "scaledapp: hello has no cache to explain; there is demand, web, pool, database, cost\n")
+    );
+    let (_, json, _) = scaledapp(&["plan", "-f", LADDER, "--why", "web/api", "-o", "json"]);
+    let tiers: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((tiers[0]["name"].as_str(), tiers.as_array().map(Vec::len)), (Some("api"), Some(1)));
+}
+
+#[test]
+fn yaml_is_the_same_plan_as_json() {
+    let of = |form: &str| scaledapp(&["plan", "-f", LADDER, "-o", form]).1;
+    let yaml: serde_json::Value = serde_yaml::from_str(&of("yaml")).unwrap();
+    assert_eq!(yaml, serde_json::from_str::<serde_json::Value>(&of("json")).unwrap());
+}
+
+/// Two specs of a shop: the small one, and what it became.
+fn two_specs(folder: &tempfile::TempDir) -> (String, String) {
+    let small = std::fs::read_to_string("manifests/samples/shop.yaml").unwrap();
+    let grown =
+        small.replace("dailyActiveUsers: 10000", "dailyActiveUsers: 3000000").replace(":dev", ":1.2") + "  cache: {}\n";
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    (write("small.yaml", &small), write("grown.yaml", &grown))
+}
+
+#[test]
+fn diff_says_what_changes_what_restarts_and_what_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (small, grown) = two_specs(&folder);
+    let named = |text: String| text.replace(&small, "small.yaml").replace(&grown, "grown.yaml");
+    let (code, up, _) = scaledapp(&["diff", &small, &grown]);
+    assert_eq!(code, 1, "{up}");
+    assert!(up.starts_with("Previous plan: ") && up.contains("members restart behind a switchover (Rolling)"), "{up}");
+    let (code, down, _) = scaledapp(&["diff", &grown, &small]);
+    assert!(
+        code == 1 && down.contains("Waits for an approval") && down.contains("Shrinking: CPU of a member"),
+        "{down}"
+    );
+    common::golden("plans/diff.txt", &format!("{}\n{}", named(up), named(down)));
+    let (code, same, _) = scaledapp(&["diff", &small, &small]);
+    assert!(code == 0 && same.contains("Nothing would change."), "{same}");
+    let (code, json, err) = scaledapp(&["diff", &small, &grown, "-o", "json"]);
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(code == 1 && err.starts_with("Previous plan: "), "{err}");
+    let image = found["spec"].as_array().unwrap().iter().find(|field| field["field"] == "spec.services[web].image");
+    assert_eq!(image.unwrap()["to"], "localhost/scaledapp/shop:1.2");
+    assert_eq!(found["rolled"][0]["fields"][0], "image");
+}
+
+#[test]
+fn diff_with_a_recorded_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let (small, grown) = two_specs(&folder);
+    let record = folder.path().join("record.json");
+    std::fs::write(&record, scaledapp(&["plan", "-f", &small, "-o", "recorded"]).1).unwrap();
+    let record = record.to_str().unwrap();
+    let (code, out, _) = scaledapp(&["diff", "-f", &grown, "--previous", record]);
+    let (_, between, _) = scaledapp(&["diff", &small, &grown]);
+    assert_eq!(code, 1);
+    let rest = |text: &str| text.split_once('\n').unwrap().1.to_owned();
+    assert_eq!(rest(&out), rest(&between), "only the first line says where the plan was from");
+    assert_eq!(scaledapp(&["diff", "-f", &small, "--previous", record]).0, 0);
+}
+
+#[test]
+fn diff_tells_errors_from_differences() {
+    let refused = "tests/refused/availability-above-zones.yaml";
+    for args in [
+        &["diff"][..],
+        &["diff", HELLO],
+        &["diff", "-f", HELLO],
+        &["diff", HELLO, "nowhere.yaml"],
+        &["diff", HELLO, refused],
+        &["diff", refused, HELLO],
+        &["diff", HELLO, "tests/refused/unknown-field.yaml"],
+        &["diff", HELLO, LADDER, "--live"],
+        &["diff", "-", "-"],
+    ] {
+        let (code, _, err) = scaledapp(args);
+        assert!(code == 2 && !err.is_empty(), "{args:?} {code} {err}");
+    }
+}
+
+#[test]
+fn live_without_a_cluster_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [&["plan", "-f", HELLO, "--live"][..], &["diff", "-f", HELLO, "--live"]] {
+        let mut command = Command::cargo_bin("scaledapp").unwrap();
+        command.env("KUBECONFIG", folder.path().join("none")).env_remove("KUBERNETES_SERVICE_HOST");
+        let output = command.args(args).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(4) && err.contains("no cluster is configured"), "{args:?} {err}");
+    }
+    let (code, _, err) = scaledapp(&["plan", "-f", HELLO, "--context", "c"]);
+    assert!(code == 2 && err.contains("--live"), "{err}");
+}
+
+/// Every field and every constant is explained, and found by its name.
+#[test]
+fn everything_is_explained() {
+    for field in scaledapp::report::fields::fields() {
+        let text = scaledapp::report::explain_field(&field.path).unwrap_or_else(|_| panic!("{}", field.path));
+        assert!(common::plain(&text).starts_with(&field.path), "{text}");
+        assert!(!field.description.trim().is_empty(), "{} has no description", field.path);
+    }
+    for constant in scaledapp::planner::Catalogue::builtin().constants() {
+        let text = common::plain(&scaledapp::report::explain_constant(constant.name).unwrap());
+        let grade = format!("grade {}", constant.grade);
+        assert!(text.starts_with(constant.name) && text.contains(&grade), "{text}");
+        assert!(text.contains("What it moves"), "{} moves nothing: is it used?", constant.name);
+    }
+    let (code, list, _) = scaledapp(&["explain", "constants"]);
+    assert!(code == 0 && list.contains("read_cpu_ms") && list.contains("1.2"), "{list}");
+    let (code, one, _) = scaledapp(&["explain", "read_cpu_ms"]);
+    assert!(code == 0 && one.starts_with("read_cpu_ms = 1.2 ms\n") && one.contains("Database"), "{one}");
+}
+
+#[test]
+fn a_typo_is_answered_with_what_is_near() {
+    let said = |name: &str| {
+        let (code, _, err) = scaledapp(&["explain", name]);
+        assert_eq!(code, 2, "{name}");
+        err
+    };
+    assert!(said("peakToAvrage").contains("did you mean spec.targets.peakToAverage?"));
+    assert!(said("raed_cpu_ms").contains("did you mean read_cpu_ms"));
+    assert!(said("pgbouncer_tps_per_core").contains("pool_transactions_per_core"));
+    assert!(said("qqqq").contains("lists all"));
 }

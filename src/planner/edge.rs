@@ -171,6 +171,8 @@ fn reasons(ctx: &Context<'_>, need: &EdgeNeed, packed: Packed, settings: &EdgeSe
             catalogue.edge_idle_connections.because(),
         )
         .with("idle", catalogue.edge_idle_connections.value)
+        .with("requests", figure(need.requests))
+        .with("bearing", bearing)
         .with("latencyP99", ctx.app.targets.latency_p99.value),
         Reason::new(
             "settings.queueTimeoutMs",

@@ -162,7 +162,7 @@ impl Facts<'_> {
     }
 
     fn size_reasons(&self) -> Vec<Reason> {
-        let Self { ctx, need, sizing, requirement, .. } = self;
+        let Self { ctx, need, sizing, .. } = self;
         let catalogue = ctx.catalogue;
         let member = sizing.member;
         let pin = ctx.app.database.as_ref().map(|d| d.pin.clone()).unwrap_or_default();
@@ -227,7 +227,7 @@ impl Facts<'_> {
                 .with("agent", agent)
         };
         let agent = self.settings.agent;
-        vec![
+        let mut list = vec![
             members("max"),
             from_pin(pin.cpu.is_some(), "cpu", cpu),
             from_pin(pin.memory.is_some(), "memory", memory),
@@ -245,6 +245,15 @@ impl Facts<'_> {
                 scaled(member.memory.0 as f64),
                 scaled(agent.memory.0 as f64),
             ),
+        ];
+        list.extend(self.requirement_reasons());
+        list
+    }
+
+    fn requirement_reasons(&self) -> Vec<Reason> {
+        let Self { ctx, need, sizing, requirement, .. } = self;
+        let catalogue = ctx.catalogue;
+        vec![
             Reason::new(
                 "requirement.cpuMillicores",
                 figure(requirement.cpu_millicores),
@@ -315,8 +324,12 @@ impl Facts<'_> {
             bytes(
                 "effectiveCacheSizeBytes",
                 settings.effective_cache_size,
-                "memory - Patroni - PostgreSQL - connections * backend",
-            ),
+                "memory - patroni - postgres - connections * backend",
+            )
+            .with("patroniMiB", catalogue.patroni_mib.value)
+            .with("postgresMiB", catalogue.postgres_base_mib.value)
+            .with("connections", self.open)
+            .with("backendMiB", catalogue.backend_mib.value),
             bytes("workMemBytes", settings.work_mem, "memory / 8 / connections, 1 to 64 MiB")
                 .with("connections", self.open),
             bytes("maintenanceWorkMemBytes", settings.maintenance_work_mem, "memory / 16, 16 MiB to 1 GiB"),

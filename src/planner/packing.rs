@@ -67,7 +67,8 @@ pub fn tier_plan(
             },
             "arithmetic",
         )
-        .with("replicas.max", packing.replicas.max),
+        .with("replicas.max", packing.replicas.max)
+        .with("perReplica", format!("({} CPU, {})", packing.per_replica.cpu, size_text(packing.per_replica.memory))),
     );
     TierPlan {
         tier,

@@ -259,11 +259,11 @@ fn reasons(
         .with("clients", need.clients),
         Reason::new("settings.surge", settings.surge, "1", "one pod more during a roll-out; the caps count it"),
     ];
-    list.extend(container_reasons(ctx, need, settings));
+    list.extend(container_reasons(ctx, need, settings, pods.surviving()));
     list
 }
 
-fn container_reasons(ctx: &Context<'_>, need: &PoolNeed, settings: &PoolSettings) -> Vec<Reason> {
+fn container_reasons(ctx: &Context<'_>, need: &PoolNeed, settings: &PoolSettings, surviving: u32) -> Vec<Reason> {
     let catalogue = ctx.catalogue;
     let cpu = |name: &str, value: Millicores, per_core: f64, source: String| {
         Reason::new(
@@ -274,6 +274,8 @@ fn container_reasons(ctx: &Context<'_>, need: &PoolNeed, settings: &PoolSettings
         )
         .with("transactions", figure(need.transactions))
         .with("perCore", per_core)
+        .with("ceiling", catalogue.utilisation_ceiling.value)
+        .with("surviving", surviving)
     };
     vec![
         cpu(

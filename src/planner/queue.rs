@@ -313,6 +313,7 @@ fn setting_reasons(ctx: &Context<'_>, sizing: Sizing, settings: &QueueSettings, 
             "memory * available",
             catalogue.queue_available.because(),
         )
+        .with("available", catalogue.queue_available.value)
         .with("memory", &memory),
         Reason::new(
             "settings.memoryHighWatermarkBytes",
@@ -320,6 +321,8 @@ fn setting_reasons(ctx: &Context<'_>, sizing: Sizing, settings: &QueueSettings, 
             "memory * available * watermark",
             catalogue.queue_watermark.because(),
         )
+        .with("available", catalogue.queue_available.value)
+        .with("watermark", catalogue.queue_watermark.value)
         .with("memory", &memory),
         Reason::new(
             "settings.diskFreeLimitBytes",

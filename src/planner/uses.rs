@@ -4,11 +4,13 @@
 //! what differs is what the constant is used for. So the answer is true of the planner as it is built.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use super::assembly::plan;
 use super::climb::with_users;
 use super::model::Catalogue;
 use super::plan::Plan;
+use super::recorded::RecordedPlan;
 use crate::api::{ScaledApp, ScaledAppSpec};
 use crate::domain::{Environment, validate};
 
@@ -21,25 +23,33 @@ const HELLO: &str = include_str!("../../manifests/samples/hello.yaml");
 struct Case {
     spec: ScaledAppSpec,
     environment: Environment,
+    /// Users of a plan that was accepted before.
+    before: Option<u64>,
 }
 
-/// What a constant moves: quantities by tier, `demand`, `ladder`, `findings` or `monthlyCost`.
+/// The cases as they are planned with the constants as they are.
+static BEFORE: LazyLock<Vec<(Case, Plan)>> = LazyLock::new(|| {
+    let builtin = Catalogue::builtin();
+    cases().into_iter().filter_map(|case| planned(&case, &builtin).map(|plan| (case, plan))).collect()
+});
+
+/// What a constant moves: quantities by tier, `demand`, `ladder` or `findings`; nothing for a name that is none.
+///
+/// A small move says most; where it changes nothing, larger ones reach the limits that are far away.
 #[must_use]
 pub fn uses(name: &str) -> BTreeMap<String, BTreeSet<String>> {
     let builtin = Catalogue::builtin();
     let mut found = BTreeMap::new();
     let Some(constant) = builtin.constants().into_iter().find(|constant| constant.name == name) else { return found };
-    for case in cases() {
-        let Some(before) = planned(&case, &builtin) else { continue };
-        for factor in [1.25, 0.8, 0.001] {
-            let changed = builtin.with_value(name, constant.value * factor);
-            if let Some(after) = changed.and_then(|catalogue| planned(&case, &catalogue)) {
-                compare(&before, &after, &mut found);
+    for factor in [1.25, 0.8, 0.001, 1000.0] {
+        let Some(catalogue) = builtin.with_value(name, constant.value * factor) else { return found };
+        for (case, before) in BEFORE.iter() {
+            if let Some(after) = planned(case, &catalogue) {
+                compare(before, &after, &mut found);
             }
-            // A small move says most; a large one is for limits that are far away.
-            if !found.is_empty() && factor != 1.25 {
-                break;
-            }
+        }
+        if !found.is_empty() {
+            break;
         }
     }
     found
@@ -47,29 +57,32 @@ pub fn uses(name: &str) -> BTreeMap<String, BTreeSet<String>> {
 
 fn planned(case: &Case, catalogue: &Catalogue) -> Option<Plan> {
     let app = validate("app", "default", None, &case.spec, &case.environment).ok()?;
-    Some(plan(&app, catalogue, &case.environment, None))
+    let recorded = match case.before {
+        Some(users) => {
+            let old = with_users(&case.spec, users);
+            let old = validate("app", "default", None, &old, &case.environment).ok()?;
+            let first = plan(&old, &Catalogue::builtin(), &case.environment, None);
+            Some(RecordedPlan::new(&first, old.spec.clone(), first.images.clone(), first.catalogue.clone()))
+        }
+        None => None,
+    };
+    Some(plan(&app, catalogue, &case.environment, recorded.as_ref()))
 }
 
 fn cases() -> Vec<Case> {
     let spec = |text: &str| serde_yaml::from_str::<ScaledApp>(text).ok().map(|app| app.spec);
     let zones = |zones: u32| Environment { zones, ..Environment::default() };
     let (Some(ladder), Some(hello)) = (spec(LADDER), spec(HELLO)) else { return Vec::new() };
-    let mut skewed = ladder.clone();
-    if let Some(cache) = &mut skewed.cache {
-        cache.popularity = Some(crate::api::Popularity::Skewed);
-    }
-    let mut unmeasured = ladder.clone();
-    for worker in unmeasured.workers.iter_mut().flatten() {
-        worker.pin = None;
-    }
+    let mut skewed = hello.clone();
+    skewed.cache = serde_yaml::from_str("{popularity: Skewed}").ok();
     let mut promised = hello.clone();
     promised.targets.availability_percent = serde_yaml::from_str("'99.97'").ok();
     let many = with_users(&hello, 30_000_000);
     let mut reading = with_users(&hello, 8_000_000);
     reading.profile = serde_yaml::from_str("{preset: Thin, queriesPerRequest: '12', readPercent: 98}").ok();
-    [
+    let shrunk = with_users(&hello, 1_000_000);
+    let mut cases: Vec<Case> = [
         (ladder, zones(3)),
-        (unmeasured, zones(3)),
         (hello, zones(3)),
         (skewed, zones(3)),
         (many, zones(3)),
@@ -79,8 +92,10 @@ fn cases() -> Vec<Case> {
         (promised, zones(3)),
     ]
     .into_iter()
-    .map(|(spec, environment)| Case { spec, environment })
-    .collect()
+    .map(|(spec, environment)| Case { spec, environment, before: None })
+    .collect();
+    cases.push(Case { spec: shrunk, environment: zones(3), before: Some(1_900_000) });
+    cases
 }
 
 fn compare(before: &Plan, after: &Plan, found: &mut BTreeMap<String, BTreeSet<String>>) {

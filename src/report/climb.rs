@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use anstyle::Style;
+
 use super::text::{BAD, DIM, GOOD, HEAD, columns, styled, wrapped};
 use crate::planner::climb::{Climb, ClimbStep, RungChange};
 use crate::planner::packing::figure;
@@ -53,7 +55,7 @@ fn row(step: &ClimbStep, first: bool) -> Vec<String> {
         .tiers
         .iter()
         .find(|tier| tier.tier == Tier::Database)
-        .map_or_else(none, |tier| format!("{} x {} CPU", tier.replicas.max, tier.per_replica.cpu));
+        .map_or_else(none, |tier| format!("{} x {} CPU", tier.replicas.max, figure(tier.per_replica.cpu.cores())));
     let cost = step.monthly_cost.as_ref().map_or_else(none, |cost| {
         let (low, high) = (format!("{:.0}", cost.low), format!("{:.0}", cost.high));
         if low == high { low } else { format!("{low}..{high}") }
@@ -95,24 +97,35 @@ fn mark(change: &RungChange) -> String {
 fn notes(step: &ClimbStep) -> String {
     let mut text = String::new();
     for change in &step.changed_rungs {
-        let _ = writeln!(text, "    {}: {}", styled(GOOD, &mark(change)), wrapped(&change.because, 6));
+        note(&mut text, GOOD, &mark(change), &change.because);
     }
     for fall in &step.falls {
         let rung = fall.rung.map(|rung| format!(" ({rung})")).unwrap_or_default();
-        let line = format!("{} {} falls from {} to {}{rung}: {}", fall.tier, fall.name, fall.from, fall.to, fall.cause);
-        let _ = writeln!(text, "    {}", wrapped(&line, 6));
+        let head = format!("{} {} falls from {} to {}{rung}", fall.tier, fall.name, fall.from, fall.to);
+        // The rung's own line says why it is on.
+        let told =
+            step.changed_rungs.iter().any(|change| Some(change.rung) == fall.rung && change.because == fall.cause);
+        let cause = if told { "what that rung is for, as above." } else { fall.cause.as_str() };
+        note(&mut text, Style::new(), &head, cause);
     }
     let errors = step.findings.iter().filter(|finding| finding.severity == Severity::Error);
     if let Some(finding) = errors.clone().next() {
         let more = errors.count() - 1;
         let also = if more > 0 { format!(" ({more} more)") } else { String::new() };
         let head = format!("{} {}", finding.kind, finding.field);
-        let _ = writeln!(text, "    {}: {}{also}", styled(BAD, &head), wrapped(&finding.message, 6));
+        note(&mut text, BAD, &head, &format!("{}{also}", finding.message));
     }
     if text.is_empty() {
         return text;
     }
     format!("\n  {}\n{text}", styled(HEAD, &format!("{} users", users(step.users))))
+}
+
+/// A line that begins with what it is about.
+fn note(text: &mut String, style: Style, head: &str, what: &str) {
+    let line = wrapped(&format!("{head}: {what}"), 6);
+    let line = line.strip_prefix(head).map_or_else(|| line.clone(), |rest| format!("{}{rest}", styled(style, head)));
+    let _ = writeln!(text, "    {line}");
 }
 
 /// How far the climb goes.

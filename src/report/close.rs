@@ -2,6 +2,8 @@
 
 /// Most names that are offered.
 const OFFERED: usize = 6;
+/// Behind all that are near.
+const FAR: usize = 1000;
 
 /// The names nearest to `wanted`: those that hold it, then those a few letters away.
 pub(super) fn close<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -13,12 +15,24 @@ pub(super) fn close<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> V
             let away = distance(&wanted, &lower).min(distance(&wanted, last));
             let near = away <= (wanted.chars().count() / 3).max(1);
             let holds = wanted.len() > 2 && lower.contains(&wanted);
-            (near || holds).then_some((if near { away } else { wanted.len() + lower.len() }, name))
+            let shared = words(&wanted).filter(|word| words(&lower).any(|other| other == *word)).count();
+            let rate = match (near, holds, shared) {
+                (true, ..) => away,
+                (_, true, _) => FAR + lower.len(),
+                (_, _, 0) => return None,
+                (_, _, shared) => 2 * FAR - shared,
+            };
+            Some((rate, name))
         })
         .collect();
     rated.sort_unstable();
     rated.dedup();
     rated.into_iter().take(OFFERED).map(|(_, name)| name.to_owned()).collect()
+}
+
+/// The words of a constant's name that say something.
+fn words(name: &str) -> impl Iterator<Item = &str> {
+    name.split('_').filter(|word| word.len() > 2 && *word != "per")
 }
 
 /// Letters to insert, delete or replace (Levenshtein).
@@ -47,6 +61,7 @@ mod tests {
         assert_eq!(close("raed_cpu_ms", names.into_iter())[0], "read_cpu_ms");
         assert_eq!(close("peaktoavrage", names.into_iter()), ["spec.targets.peakToAverage"]);
         assert_eq!(close("cpu", names.into_iter()), ["read_cpu_ms", "write_cpu_ms"]);
+        assert_eq!(close("price_of_a_core", names.into_iter()), ["price_core"]);
         assert_eq!(close("zzzz", names.into_iter()), Vec::<String>::new());
     }
 }

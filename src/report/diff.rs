@@ -129,6 +129,8 @@ fn cost(diff: &PlanDiff) -> String {
     };
     let currency = &diff.cost.currency;
     let Some(before) = &diff.cost_before else { return format!("  {} {currency}\n", span(&diff.cost)) };
-    let percent = if before.high > 0.0 { (diff.cost.high / before.high - 1.0) * 100.0 } else { 0.0 };
-    format!("  {} -> {} {currency}  ({percent:+.0} % at most pods)\n", span(before), span(&diff.cost))
+    let ratio = if before.high > 0.0 { diff.cost.high / before.high } else { 1.0 };
+    let times =
+        if ratio > 3.0 { format!("{ratio:.0} times as much") } else { format!("{:+.0} %", (ratio - 1.0) * 100.0) };
+    format!("  {} -> {} {currency}  ({times} at most pods)\n", span(before), span(&diff.cost))
 }

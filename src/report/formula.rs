@@ -9,7 +9,7 @@ use crate::planner::packing::{figure, scaled, size_text};
 
 /// Units that an input's name may end with.
 const UNITS: [(&str, &str); 6] =
-    [("MiB", " MiB"), ("KiB", " KiB"), ("Ms", " ms"), ("Percent", " %"), ("PerSecond", "/s"), ("Bytes", " bytes")];
+    [("MiB", " MiB"), ("KiB", " KiB"), ("Ms", " ms"), ("Percent", " %"), ("PerSecond", ""), ("Bytes", " bytes")];
 
 /// A formula with its inputs in the place of their names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -32,14 +32,6 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
     text.push_str(&tiers(plan));
     section(&mut text, "Availability");
     text.push_str(&availability(plan));
-    section(&mut text, "Why");
-    for tier in &plan.tiers {
-        text.push_str(&why(&tier.tier.to_string(), &tier.name, &tier.reasons));
-    }
-    for external in &plan.external {
-        text.push_str(&why(&external.tier.to_string(), &external.name, &external.reasons));
-    }
-    let _ = writeln!(text, "{}", styled(DIM, "  the whole derivation of a tier: scaledapp plan --why TIER"));
     if !changes.is_empty() {
         section(&mut text, "Changes against the previous plan");
         let rows: Vec<Vec<String>> =
@@ -67,6 +59,14 @@ pub fn plan_table(plan: &Plan, changes: &[ProposedChange]) -> String {
         section(&mut text, "What is not known exactly");
         text.push_str(&doubt(inputs, known.measure_first.as_deref(), &plan.monthly_cost.currency));
     }
+    section(&mut text, "Why");
+    for tier in &plan.tiers {
+        text.push_str(&why(&tier.tier.to_string(), &tier.name, &tier.reasons));
+    }
+    for external in &plan.external {
+        text.push_str(&why(&external.tier.to_string(), &external.name, &external.reasons));
+    }
+    let _ = writeln!(text, "{}", styled(DIM, "  the whole derivation of a tier: scaledapp plan --why TIER"));
     text
 }
 
@@ -183,7 +183,9 @@ fn why(tier: &str, name: &str, reasons: &[Reason]) -> String {
     let _ = writeln!(text, "  {} {name}", styled(HEAD, tier));
     for reason in reasons.iter().filter(|reason| reason.quantity != "replicas.min").take(REASONS) {
         let put_in = substituted(reason);
-        let line = format!("{} = {} = {}", quantity(&reason.quantity), value(reason), reason.formula);
+        let shown = value(reason);
+        let shown = shown.trim_end_matches(" CPU").trim_end_matches(" pods").trim_end_matches(" pod");
+        let line = format!("{}: {shown} = {}", quantity(&reason.quantity), reason.formula);
         let _ = writeln!(text, "    {}", wrapped(&line, 6));
         let beside: Vec<String> = put_in.beside.iter().map(|(name, value)| format!("{name} {value}")).collect();
         let with = if beside.is_empty() { String::new() } else { format!("with {}", beside.join(", ")) };
@@ -208,8 +210,8 @@ fn quantity(name: &str) -> &str {
         "settings.postgres.memoryBytes" => "memory of PostgreSQL",
         "settings.redis.cpuMillicores" => "CPU of Redis",
         "settings.redis.memoryBytes" => "memory of Redis",
-        "settings.writeConnections" => "server connections of a pod for writes",
-        "settings.readConnections" => "server connections of a pod for reads",
+        "settings.writeConnections" => "for writes, of a pod",
+        "settings.readConnections" => "for reads, of a pod",
         name => name,
     }
 }

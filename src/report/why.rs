@@ -9,8 +9,11 @@ use crate::domain::{Bytes, Millicores};
 use crate::planner::packing::{figure, scaled, size_text};
 use crate::planner::{Plan, Reason, Replicas, TierPlan};
 
-/// The parts of a derivation, in its order: a title, and whether a quantity belongs to it.
-const PARTS: [(&str, fn(&str) -> bool); 5] = [
+/// A part of a derivation: its title, and whether a quantity belongs to it.
+type Part = (&'static str, fn(&str) -> bool);
+
+/// The parts of a derivation, in its order.
+const PARTS: [Part; 5] = [
     ("What the demand needs", |quantity| quantity.starts_with("requirement.")),
     ("Size of a pod", |quantity| {
         let (_, last) = quantity.rsplit_once('.').unwrap_or(("", quantity));
@@ -79,7 +82,7 @@ fn tier(tier: &TierPlan) -> String {
     let size = tier.per_replica;
     let volume = if size.storage.0 == 0 { String::new() } else { format!(", a volume of {}", size_text(size.storage)) };
     let title = format!(
-        "{} {}: {} of {}, each {} CPU and {}{volume}",
+        "{} {}: {} ({}), each {} CPU and {}{volume}",
         tier.tier,
         tier.name,
         pods(tier.replicas),
@@ -118,12 +121,26 @@ fn pods(replicas: Replicas) -> String {
     }
 }
 
+/// A reason's formula with its inputs in their places; `None` where it is prose.
+#[must_use]
+pub fn equation(reason: &Reason) -> Option<String> {
+    substituted(reason).arithmetic
+}
+
 /// Each reason as formula, numbers, value and source.
 fn steps<'a>(reasons: impl Iterator<Item = &'a Reason>) -> String {
     let mut text = String::new();
-    for reason in reasons {
+    let mut reasons = reasons.peekable();
+    while let Some(reason) = reasons.next() {
+        // Numbers that are the same in all but their name are derived once.
+        let same = |next: &&&Reason| Reason { quantity: reason.quantity.clone(), ..(**next).clone() } == *reason;
+        let mut names = reason.quantity.clone();
+        while let Some(next) = reasons.peek().filter(same) {
+            names = format!("{names}, {}", next.quantity);
+            reasons.next();
+        }
         let put_in = substituted(reason);
-        let _ = writeln!(text, "    {}", reason.quantity);
+        let _ = writeln!(text, "    {names}");
         let _ = writeln!(text, "      = {}", wrapped(&reason.formula, 8));
         if let Some(numbers) = &put_in.arithmetic {
             let _ = writeln!(text, "      = {}", wrapped(numbers, 8));

@@ -13,6 +13,7 @@ mod members;
 mod migrations;
 mod pods;
 mod process;
+mod recalled;
 mod refusal;
 mod retention;
 mod shown;

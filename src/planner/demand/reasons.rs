@@ -1,112 +1,144 @@
 //! Why the demand is what it is: each figure with its formula, the numbers in it and their source.
 
-use super::super::model::Catalogue;
 use super::super::packing::{figure, scaled};
 use super::super::why::Reason;
-use super::{Demand, Demands, growth_factor, round};
+use super::{Demand, Demands, daily_users, growth_factor, round};
 use crate::domain::{ValidApp, ValidLoad};
 
-/// The figures of the demand, from the users to the rows; then what growth makes of them.
-#[must_use]
-pub fn reasons(app: &ValidApp, catalogue: &Catalogue, demands: &Demands) -> Vec<Reason> {
-    let mut list = rates(app, &demands.now);
-    list.extend(requests(app, &demands.now));
-    if app.has_database() || demands.now.cache_reads > 0.0 {
-        list.extend(queries(app, &demands.now));
+/// Which of the demands a reason is about.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    part: &'static str,
+    demand: &'a Demand,
+}
+
+impl At<'_> {
+    fn of(self, name: &str, value: f64, formula: &str, source: impl Into<String>) -> Reason {
+        Reason::new(format!("{}.{name}", self.part), round(value), formula, source)
     }
-    list.extend(jobs(app, &demands.now));
-    list.push(
-        of(
-            "egressMegabitsPerSecond",
-            demands.now.egress,
-            "peak * responseBytes * 8 / 1000000",
-            app.profile.response_size.source(),
-        )
-        .with("peak", figure(demands.now.peak))
-        .with("responseBytes", app.profile.response_size.value.0),
-    );
-    list.extend(growth(app, catalogue, demands));
+}
+
+/// The figures of the demand, from the users to the rows; then, where it grows, those of the horizon.
+#[must_use]
+pub fn reasons(app: &ValidApp, demands: &Demands) -> Vec<Reason> {
+    let now = At { part: "demand", demand: &demands.now };
+    let mut list = rates(app, now);
+    list.extend(derived(app, now));
+    if app.has_database() {
+        let each = &app.profile.bytes_written_per_user_per_day;
+        list.push(
+            Reason::new(
+                "demand.databaseBytes",
+                demands.now.bytes.round(),
+                "users * bytesWritten, of the first day",
+                each.source(),
+            )
+            .with("users", figure(daily_users(app)))
+            .with("bytesWritten", scaled(each.value.0 as f64)),
+        );
+    }
+    list.extend(growth(app, demands));
     list
 }
 
-fn of(name: &str, value: f64, formula: &str, source: impl Into<String>) -> Reason {
-    Reason::new(format!("demand.{name}"), round(value), formula, source)
+/// What follows from a peak, at any time.
+fn derived(app: &ValidApp, at: At<'_>) -> Vec<Reason> {
+    let mut list = requests(app, at);
+    if app.has_database() || at.demand.cache_reads > 0.0 {
+        list.extend(queries(app, at));
+    }
+    list.extend(jobs(app, at));
+    let size = &app.profile.response_size;
+    list.push(
+        at.of("egressMegabitsPerSecond", at.demand.egress, "peak * responseBytes * 8 / 1000000", size.source())
+            .with("peak", figure(at.demand.peak))
+            .with("responseBytes", size.value.0),
+    );
+    list
 }
 
-fn rates(app: &ValidApp, now: &Demand) -> Vec<Reason> {
+fn rates(app: &ValidApp, at: At<'_>) -> Vec<Reason> {
+    let demand = at.demand;
     let ratio = &app.targets.peak_to_average;
     match &app.targets.load {
         ValidLoad::DailyActiveUsers { users, requests_per_user_per_day: each } => vec![
-            of("averageRequestsPerSecond", now.average, "users * requestsPerUserPerDay / 86400", each.source())
+            at.of("averageRequestsPerSecond", demand.average, "users * requestsPerUserPerDay / 86400", each.source())
                 .with("users", users)
                 .with("requestsPerUserPerDay", each.value),
-            of("peakRequestsPerSecond", now.peak, "average * peakToAverage", ratio.source())
-                .with("average", figure(now.average))
+            at.of("peakRequestsPerSecond", demand.peak, "average * peakToAverage", ratio.source())
+                .with("average", figure(demand.average))
                 .with("peakToAverage", ratio.value),
         ],
         ValidLoad::PeakRequestsPerSecond(peak) => vec![
-            of("peakRequestsPerSecond", now.peak, "as declared", "spec.targets.peakRequestsPerSecond"),
-            of("averageRequestsPerSecond", now.average, "peak / peakToAverage", ratio.source())
+            at.of("peakRequestsPerSecond", demand.peak, "as declared", "spec.targets.peakRequestsPerSecond"),
+            at.of("averageRequestsPerSecond", demand.average, "peak / peakToAverage", ratio.source())
                 .with("peak", peak)
                 .with("peakToAverage", ratio.value),
         ],
         ValidLoad::PeakConcurrentUsers { users, seconds_between_requests: pause } => vec![
-            of("peakRequestsPerSecond", now.peak, "users / (secondsBetweenRequests + serviceTime)", pause.source())
-                .with("users", users)
-                .with("secondsBetweenRequests", pause.value)
-                .with("serviceTime", figure(app.profile.service_time_p99.value.as_seconds())),
-            of("averageRequestsPerSecond", now.average, "peak / peakToAverage", ratio.source())
-                .with("peak", figure(now.peak))
+            at.of(
+                "peakRequestsPerSecond",
+                demand.peak,
+                "users / (secondsBetweenRequests + serviceTime)",
+                pause.source(),
+            )
+            .with("users", users)
+            .with("secondsBetweenRequests", pause.value)
+            .with("serviceTime", figure(app.profile.service_time_p99.value.as_seconds())),
+            at.of("averageRequestsPerSecond", demand.average, "peak / peakToAverage", ratio.source())
+                .with("peak", figure(demand.peak))
                 .with("peakToAverage", ratio.value),
         ],
     }
 }
 
-fn requests(app: &ValidApp, now: &Demand) -> Vec<Reason> {
+fn requests(app: &ValidApp, at: At<'_>) -> Vec<Reason> {
+    let demand = at.demand;
     let profile = &app.profile;
-    let cacheable = now.dynamic * profile.cacheable_share.value;
-    let files = if now.statics > 0.0 { 1.0 - now.served / now.statics } else { 0.0 };
-    let pages = if cacheable > 0.0 { (now.dynamic - now.computed) / cacheable } else { 0.0 };
+    let cacheable = demand.dynamic * profile.cacheable_share.value;
+    let files = if demand.statics > 0.0 { 1.0 - demand.served / demand.statics } else { 0.0 };
+    let pages = if cacheable > 0.0 { (demand.dynamic - demand.computed) / cacheable } else { 0.0 };
     let hits = if app.proxy.is_some() {
         "hits of a time to live over pages and files by Zipf's law; without a proxy none"
     } else {
         "no proxy is declared, so nothing is answered before the services"
     };
     vec![
-        of("dynamicRequestsPerSecond", now.dynamic, "peak * (1 - staticShare)", profile.static_share.source())
-            .with("peak", figure(now.peak))
+        at.of("dynamicRequestsPerSecond", demand.dynamic, "peak * (1 - staticShare)", profile.static_share.source())
+            .with("peak", figure(demand.peak))
             .with("staticShare", figure(profile.static_share.value)),
-        of(
+        at.of(
             "originRequestsPerSecond",
-            now.origin,
+            demand.origin,
             "static * (1 - fileHits) + dynamic * (1 - cacheable * pageHits)",
             hits,
         )
-        .with("static", figure(now.statics))
-        .with("dynamic", figure(now.dynamic))
+        .with("static", figure(demand.statics))
+        .with("dynamic", figure(demand.dynamic))
         .with("fileHits", figure(files))
         .with("cacheable", figure(profile.cacheable_share.value))
         .with("pageHits", figure(pages)),
     ]
 }
 
-fn queries(app: &ValidApp, now: &Demand) -> Vec<Reason> {
+fn queries(app: &ValidApp, at: At<'_>) -> Vec<Reason> {
+    let demand = at.demand;
     let profile = &app.profile;
-    let computed = figure(now.computed);
-    let always = now.computed * profile.queries_per_request.value * profile.read_share.value;
-    let missed = if now.cache_reads > 0.0 { (now.reads - always) / now.cache_reads } else { 0.0 };
+    let computed = figure(demand.computed);
+    let always = demand.computed * profile.queries_per_request.value * profile.read_share.value;
+    let missed = if demand.cache_reads > 0.0 { (demand.reads - always) / demand.cache_reads } else { 0.0 };
     vec![
-        of(
+        at.of(
             "cacheOperationsPerSecond",
-            now.cache_reads,
+            demand.cache_reads,
             "computed * cacheReads",
             profile.cache_reads_per_request.source(),
         )
         .with("computed", &computed)
         .with("cacheReads", figure(profile.cache_reads_per_request.value)),
-        of(
+        at.of(
             "databaseReadsPerSecond",
-            now.reads,
+            demand.reads,
             "computed * (queries * read + cacheReads * missed)",
             profile.queries_per_request.source(),
         )
@@ -115,22 +147,23 @@ fn queries(app: &ValidApp, now: &Demand) -> Vec<Reason> {
         .with("read", figure(profile.read_share.value))
         .with("cacheReads", figure(profile.cache_reads_per_request.value))
         .with("missed", figure(missed)),
-        of("databaseWritesPerSecond", now.writes, "computed * queries * (1 - read)", profile.read_share.source())
+        at.of("databaseWritesPerSecond", demand.writes, "computed * queries * (1 - read)", profile.read_share.source())
             .with("computed", &computed)
             .with("queries", figure(profile.queries_per_request.value))
             .with("read", figure(profile.read_share.value)),
     ]
 }
 
-fn jobs(app: &ValidApp, now: &Demand) -> Option<Reason> {
+fn jobs(app: &ValidApp, at: At<'_>) -> Option<Reason> {
+    let demand = at.demand;
     let first = app.workers.first()?;
     let each: f64 = app.workers.iter().map(|worker| worker.jobs_per_request.value).sum();
     let reason =
-        of("jobsPerSecond", now.jobs, "peak * jobsPerRequest, of all workers", first.jobs_per_request.source());
-    Some(reason.with("peak", figure(now.peak)).with("jobsPerRequest", figure(each)))
+        at.of("jobsPerSecond", demand.jobs, "peak * jobsPerRequest, of all workers", first.jobs_per_request.source());
+    Some(reason.with("peak", figure(demand.peak)).with("jobsPerRequest", figure(each)))
 }
 
-fn growth(app: &ValidApp, catalogue: &Catalogue, demands: &Demands) -> Vec<Reason> {
+fn growth(app: &ValidApp, demands: &Demands) -> Vec<Reason> {
     let targets = &app.targets;
     let months = targets.growth.horizon_months.value;
     let factor = growth_factor(app, months);
@@ -143,18 +176,21 @@ fn growth(app: &ValidApp, catalogue: &Catalogue, demands: &Demands) -> Vec<Reaso
         )
         .with("percent", targets.growth.percent_per_month.value)
         .with("months", months),
-        Reason::new(
-            "demandAtHorizon.peakRequestsPerSecond",
-            round(demands.horizon.peak),
-            "peak * growth",
-            "arithmetic",
-        )
-        .with("peak", figure(demands.now.peak))
-        .with("growth", figure(factor)),
     ];
+    let then = At { part: "demandAtHorizon", demand: &demands.horizon };
+    if factor > 1.0 {
+        for (name, now, value) in [
+            ("averageRequestsPerSecond", demands.now.average, demands.horizon.average),
+            ("peakRequestsPerSecond", demands.now.peak, demands.horizon.peak),
+        ] {
+            let reason = then.of(name, value, "now * growth", "arithmetic");
+            list.push(reason.with("now", figure(now)).with("growth", figure(factor)));
+        }
+        list.extend(derived(app, then));
+    }
     if app.has_database() {
         let each = &app.profile.bytes_written_per_user_per_day;
-        let users = super::daily_users(app);
+        let users = daily_users(app);
         let days = demands.horizon.bytes / (users * each.value.0 as f64).max(1.0);
         list.push(
             Reason::new(
@@ -165,8 +201,7 @@ fn growth(app: &ValidApp, catalogue: &Catalogue, demands: &Demands) -> Vec<Reaso
             )
             .with("users", figure(users))
             .with("bytesWritten", scaled(each.value.0 as f64))
-            .with("days", figure(days))
-            .with("indexesAndBloat", catalogue.bloat_factor.value),
+            .with("days", figure(days)),
         );
     }
     list

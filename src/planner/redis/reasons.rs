@@ -2,7 +2,7 @@
 
 use super::super::database::Sizing;
 use super::super::packing::{Context, figure, scaled};
-use super::super::plan::{EXPORTER, Reason, RedisSettings, Requirement, Tier, TierPlan};
+use super::super::plan::{EXPORTER, Reason, RedisSettings, Requirement, Size, Tier, TierPlan};
 use super::super::router;
 use super::Store;
 
@@ -77,19 +77,20 @@ impl Facts<'_> {
         .with("operationsPerCore", catalogue.redis_operations_per_core.value)
         .with("operationsPerThread", catalogue.redis_operations_per_thread.value)
         .with("ceiling", catalogue.utilisation_ceiling.value);
-        let together = |quantity: &str, value: u64| {
+        let whole = settings.redis.plus(settings.sentinel_size).plus(EXPORTER);
+        let together = |quantity: &str, value: u64, of: fn(Size) -> String| {
             Reason::new(quantity, value, "redis + sentinel + exporter", "sum of the containers")
+                .with("redis", of(settings.redis))
+                .with("sentinel", of(settings.sentinel_size))
+                .with("exporter", of(EXPORTER))
         };
         let mut list = vec![
             members("max"),
             self.or_pin(store.pin.memory == Some(settings.redis.memory), "memory", memory),
             cpu,
             members("min"),
-            together("perReplica.cpuMillicores", settings.redis.cpu.0 + settings.sentinel_size.cpu.0 + EXPORTER.cpu.0),
-            together(
-                "perReplica.memoryBytes",
-                settings.redis.memory.0 + settings.sentinel_size.memory.0 + EXPORTER.memory.0,
-            ),
+            together("perReplica.cpuMillicores", whole.cpu.0, |size| size.cpu.to_string()),
+            together("perReplica.memoryBytes", whole.memory.0, |size| scaled(size.memory.0 as f64)),
         ];
         if store.persistent {
             for quantity in ["perReplica.storageBytes", "settings.redis.storageBytes"] {
@@ -128,6 +129,7 @@ impl Facts<'_> {
         let fill = if self.cached() { catalogue.cache_fill } else { catalogue.sessions_fill };
         let mut list = vec![
             Reason::new("settings.maxMemoryBytes", settings.max_memory_bytes, "(memory - base) * fill", fill.because())
+                .with("baseMiB", catalogue.redis_base_mib.value)
                 .with("memory", scaled(settings.redis.memory.0 as f64))
                 .with("fill", fill.value),
             Reason::new(
