@@ -3,6 +3,7 @@
 
 mod adoption;
 mod autoscaling;
+mod dry_run;
 mod external;
 mod faults;
 mod harness;
@@ -13,9 +14,13 @@ mod members;
 mod migrations;
 mod pods;
 mod process;
+#[path = "../common/random.rs"]
+mod random;
 mod refusal;
 mod retention;
 mod shown;
+#[path = "../common/specs.rs"]
+mod specs;
 mod status;
 mod tables;
 mod volumes;
