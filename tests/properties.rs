@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use scaledapp::api::ScaledApp;
 use scaledapp::domain::{Environment, ValidApp};
+use scaledapp::planner::climb::{Subject, climb};
 use scaledapp::planner::{Catalogue, FindingKind, Plan, Severity, Size, Tier, TierPlan, effective, lints, plan};
 use scaledapp::resources::{self, Credentials};
 use serde_json::Value;
@@ -403,6 +404,48 @@ fn up_and_down_never_shrinks_what_holds_data() {
             ensure(high.0.max >= low.0.max && high.1.storage >= low.1.storage, || format!("{tier} {low:?} {high:?}"))?;
             ensure(high.1.cpu >= low.1.cpu && high.1.memory >= low.1.memory, || format!("{tier} {low:?} {high:?}"))?;
             ensure(back == high, || format!("{tier} {high:?} {back:?}"))?;
+        }
+        Ok(())
+    });
+}
+
+/// Numbers of a tier that should not fall unsaid.
+fn numbers(tier: &TierPlan) -> [(&'static str, f64); 3] {
+    [
+        ("requirement.cpuMillicores", tier.requirement.cpu_millicores),
+        ("replicas.max", f64::from(tier.replicas.max)),
+        ("perReplica.cpuMillicores", tier.per_replica.cpu.0 as f64),
+    ]
+}
+
+#[test]
+fn whatever_falls_while_the_users_rise_is_named_with_its_cause() {
+    holds_for_every_spec(|case, random| {
+        let (spec, environment) = (case.typed(), case.environment());
+        let subject = Subject { name: "app", namespace: "default", spec: &spec };
+        let users = [random.magnitude(1.0, 3.0), random.magnitude(3.0, 5.0), random.magnitude(5.0, 7.5)];
+        let climb = climb(subject, &Catalogue::builtin(), &environment, None, &users);
+        for (before, step) in climb.steps.iter().zip(climb.steps.iter().skip(1)) {
+            let (Some(low), Some(high)) = (&before.plan, &step.plan) else { continue };
+            for (a, b) in low.tiers.iter().filter_map(|a| Some((a, of(high, a.tier, &a.name)?))) {
+                for ((name, was), (_, is)) in
+                    numbers(a).into_iter().zip(numbers(b)).filter(|((_, was), (_, is))| is < was)
+                {
+                    let named = step.falls.iter().any(|fall| {
+                        (fall.tier, fall.name.as_str(), fall.quantity.as_str()) == (a.tier, a.name.as_str(), name)
+                            && fall.cause.ends_with('.')
+                    });
+                    ensure(named, || {
+                        format!("{} {}: {name} falls from {was} to {is}, unsaid: {:?}", a.tier, a.name, step.falls)
+                    })?;
+                }
+            }
+            let off = low.ladder.iter().zip(&high.ladder).filter(|(was, is)| was.on && !is.on);
+            for (was, _) in off {
+                let told =
+                    step.changed_rungs.iter().any(|change| change.rung == was.rung && !change.because.is_empty());
+                ensure(told, || format!("{} is switched off, unsaid", was.rung))?;
+            }
         }
         Ok(())
     });

@@ -23,3 +23,19 @@ wall=$(median "${plan_wall[@]}") start=$(median "${start_wall[@]}")
 figure "plan of the large sample / --version, wall" "$wall ms / $start ms, $(ratio "$wall" "$start")"
 wall=$(median "${plan_cpu[@]}") start=$(median "${start_cpu[@]}")
 figure "plan of the large sample / --version, CPU" "$wall ms / $start ms, $(ratio "$wall" "$start")"
+
+# The library call is the same work at any size: the shop with every tier at ten users, at ten million, and the large sample.
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+for users in 10 10000000; do
+  sed "s/dailyActiveUsers: .*/dailyActiveUsers: $users/" "$ROOT/manifests/samples/shop-whole.yaml" >"$folder/$users.yaml"
+done
+few=() many=()
+for _ in 1 2 3; do
+  read -r _ cpu <<<"$(each plan -f "$folder/10.yaml" -o json)"
+  few+=("$cpu")
+  read -r _ cpu <<<"$(each plan -f "$folder/10000000.yaml" -o json)"
+  many+=("$cpu")
+done
+few=$(median "${few[@]}") many=$(median "${many[@]}")
+figure "plan -o json at ten million users / at ten, CPU" "$many ms / $few ms, $(ratio "$many" "$few")"

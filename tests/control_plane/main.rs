@@ -3,6 +3,7 @@
 
 mod adoption;
 mod autoscaling;
+mod dry_run;
 mod external;
 mod faults;
 mod harness;
@@ -14,9 +15,13 @@ mod migrations;
 mod pods;
 mod process;
 mod recalled;
+#[path = "../common/random.rs"]
+mod random;
 mod refusal;
 mod retention;
 mod shown;
+#[path = "../common/specs.rs"]
+mod specs;
 mod status;
 mod tables;
 mod volumes;
