@@ -323,3 +323,23 @@ fn a_selector_of_one_zone_is_told_where_the_objective_outlives_zones() {
     assert_eq!(told("99.95", "{disk: fast}"), None);
     assert_eq!(told("99", "{topology.kubernetes.io/zone: a}"), None, "one pod is enough");
 }
+
+/// No pod's size says what its node's network bears.
+#[test]
+fn traffic_that_an_ordinary_node_does_not_bear_is_told() {
+    let told = |requests: u32, size: &str| {
+        let plan = planned(&app(&format!(
+            "{{targets: {{peakRequestsPerSecond: {requests}, availabilityPercent: '99.9'}}, profile: {{preset: Thin, responseSize: {size}}}, services: [{{name: web, image: i}}]}}"
+        )));
+        let found = plan.findings.into_iter().find(|finding| finding.kind == FindingKind::TrafficAboveNode);
+        found.map(|finding| (finding.severity, finding.message))
+    };
+    assert_eq!(told(1000, "100Ki"), None, "0.8 Gbit/s");
+    let (severity, message) = told(2000, "100Ki").unwrap();
+    assert_eq!(severity, Severity::Info);
+    assert!(
+        message.starts_with("1.64 Gbit/s go to the users at the horizon's peak, 1.64 of them through the edge pod"),
+        "{message}"
+    );
+    assert_eq!(told(2000, "1Mi").unwrap().0, Severity::Warning, "16.8 Gbit/s through one");
+}

@@ -89,6 +89,9 @@ fn assemble(
     findings::promises(&ctx, &mut findings);
     findings::placement(&ctx, &mut findings);
     let web = Web::plan(&ctx, &mut findings);
+    if let Some(tier) = &web.edge {
+        edge::check(&ctx, tier, &mut findings);
+    }
     let workers: Vec<TierPlan> = app.workers.iter().map(|w| worker::plan(&ctx, w, &mut findings)).collect();
     let users: Vec<&TierPlan> = web.tiers.iter().chain(&workers).collect();
     let data = Data::plan(&ctx, &users, previous, through, &mut findings);

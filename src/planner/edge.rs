@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use super::availability::with_spare;
 use super::model::{CPU_STEPS, cpu_step, quarter_step};
 use super::packing::{Context, Packing, figure, tier_plan};
-use super::plan::{Bottleneck, EdgeSettings, Reason, Replicas, Requirement, Size, Tier, TierPlan, TierSettings};
+use super::plan::{
+    Bottleneck, EdgeSettings, Finding, FindingKind, Reason, Replicas, Requirement, Severity, Size, Tier, TierPlan,
+    TierSettings,
+};
 use crate::domain::quantity::MIB;
 use crate::domain::{Bytes, Millicores};
 
@@ -72,6 +75,35 @@ pub fn plan(ctx: &Context<'_>, web: &[&TierPlan]) -> TierPlan {
         settings: TierSettings::Edge(settings),
     };
     tier_plan(Tier::Edge, "edge", "HAProxy", requirement, packing, reasons)
+}
+
+/// What the owner should know of the edge: traffic that not every node bears, since no pod's size says what its node's network gives.
+pub fn check(ctx: &Context<'_>, tier: &TierPlan, findings: &mut Vec<Finding>) {
+    let left = without_one(tier.replicas.max, ctx.environment.zones);
+    let all = ctx.demands.horizon.egress;
+    let each = all / f64::from(left);
+    if each <= ctx.catalogue.node_megabits.value {
+        return;
+    }
+    let severity = if each > ctx.catalogue.node_megabits_most.value { Severity::Warning } else { Severity::Info };
+    let through = if left == 1 { "the edge pod".to_owned() } else { format!("each of the {left} edge pods") };
+    findings.push(Finding::new(
+        severity,
+        FindingKind::TrafficAboveNode,
+        "spec.profile.responseSize",
+        format!(
+            "{} Gbit/s go to the users at the horizon's peak, {} of them through {through} that the loss of a node or zone leaves, and an ordinary node bears {}: choose nodes with such a network, or keep large answers with a CDN or an object store.",
+            figure(all / 1000.0),
+            figure(each / 1000.0),
+            figure(ctx.catalogue.node_megabits.value / 1000.0)
+        ),
+    ));
+}
+
+/// Pods that are left without any one node or zone.
+fn without_one(pods: u32, zones: u32) -> u32 {
+    let lost = if zones < 2 { 1 } else { pods.div_ceil(zones) };
+    pods.saturating_sub(lost).max(1)
 }
 
 fn settings(ctx: &Context<'_>, web: &[&TierPlan], max_connections: u32) -> EdgeSettings {

@@ -94,6 +94,10 @@ catalogue! {
     edge_connection_kib = 34.0, "KiB", D, "judgement: two buffers of 16 KiB, HAProxy's default size, and the session";
     /// Connections that clients keep open without a request under way.
     edge_idle_connections = 400.0, "connections", D, "judgement: keep-alive connections of the ingress controller's pods";
+    /// Traffic that any node bears.
+    node_megabits = 1000.0, "Mbit/s", A, "GitLab reference architectures: below 1 Gbit/s an ordinary machine";
+    /// Traffic above which hardly a node bears it.
+    node_megabits_most = 10_000.0, "Mbit/s", A, "GitLab reference architectures: above 10 Gbit/s special machines";
     /// Transactions of one core of `PgBouncer`.
     pool_transactions_per_core = 15_000.0, "transactions/s", B, "ProxySQL's comparison: 33,000 a process on a fast desktop core; half of it";
     /// Transactions of one core of the router.

@@ -63,6 +63,7 @@ pub enum FindingKind {
     PoolAboveDatabase,
     MembersAboveZones,
     PlacedTogether,
+    TrafficAboveNode,
     MembersKept,
     HitTargetMissed,
     CacheAboveOneServer,
