@@ -140,12 +140,11 @@ fn outcome(args: &PlanArgs, document: Document, known: &Known<'_>) -> Outcome {
     match checked {
         Ok(declared) => {
             let given = Given { catalogue, environment, previous };
-            let (app, mut planned) = match observed {
-                Some(figures) => (figures.applied(&declared), observed_plan(&declared, figures, given)),
-                None => {
-                    let planned = plan(&declared, catalogue, environment, previous);
-                    (declared, planned)
-                }
+            let (app, mut planned) = if let Some(figures) = observed {
+                (figures.applied(&declared), observed_plan(&declared, figures, given))
+            } else {
+                let planned = plan(&declared, catalogue, environment, previous);
+                (declared, planned)
             };
             planned.uncertainty = Some(uncertainty(&app, catalogue, environment, &planned));
             let findings = planned.findings.clone();
