@@ -127,8 +127,9 @@ fn doubts(spec: &str) -> Uncertainty {
 
 #[test]
 fn the_input_that_moves_the_cost_most_is_named() {
-    let known =
-        doubts(&format!("{SERVICES}\ntargets: {{peakRequestsPerSecond: 2000, peakToAverage: '3'}}\ndatabase: {{}}"));
+    let known = doubts(&format!(
+        "{SERVICES}\ntargets: {{peakRequestsPerSecond: 2000, peakToAverage: '3'}}\nprofile: {{responseSize: 2Ki}}\ndatabase: {{}}"
+    ));
     assert_eq!(known.measure_first.as_deref(), Some("spec.profile.cpuPerRequest"));
     let inputs = known.sensitivity.unwrap();
     assert!(inputs.windows(2).all(|pair| pair[0].swing() >= pair[1].swing()));
