@@ -47,6 +47,9 @@ fn bad_usage_exits_two() {
         &["plan"][..],
         &["plan", "-f", "nowhere.yaml"],
         &["plan", "-f", "Cargo.toml"],
+        &["plan", "-f", "manifests/samples/shop.yaml", "--prices", "Cargo.toml"],
+        &["plan", "-f", "manifests/samples/shop.yaml", "--observed", "Cargo.toml"],
+        &["observe", "shop", "--for", "3s"],
         &["nonsense"],
         &["explain", "nothing.here"],
     ] {
@@ -384,4 +387,35 @@ fn a_typo_is_answered_with_what_is_near() {
     assert!(said("raed_cpu_ms").contains("did you mean read_cpu_ms"));
     assert!(said("pgbouncer_tps_per_core").contains("pool_transactions_per_core"));
     assert!(said("qqqq").contains("lists all"));
+}
+
+#[test]
+fn what_was_measured_is_shown_beside_what_was_declared() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let figures = "app: shop\nmeasuredAt: 2026-11-28\nwindow: 10m\ncpuPerRequest: 8.5ms\n";
+    std::fs::write(path, figures).unwrap();
+    let shop = ["plan", "-f", "manifests/samples/shop.yaml", "--observed", path];
+    let (code, out, _) = scaledapp(&shop);
+    assert_eq!(code, 0);
+    assert!(
+        out.contains("Measured 2026-11-28 over 10m") && out.contains("4.2x") && out.contains("All together: web 2 x"),
+        "{out}"
+    );
+    let json = [&shop[..], &["-o", "json"]].concat();
+    let plan: serde_json::Value = serde_json::from_str(&scaledapp(&json).1).unwrap();
+    assert_eq!(plan["observed"]["figures"][0]["observed"], "8.5ms");
+    let (code, _, err) = scaledapp(&["plan", "-f", "manifests/samples/hello.yaml", "--observed", path]);
+    assert!(code == 2 && err.contains("the figures are of shop, and the file holds hello"), "{err}");
+    let (code, _, err) = scaledapp(&[&shop[..], &["-o", "recorded"]].concat());
+    assert!(code == 2 && err.contains("record a plan of what is declared"), "{err}");
+}
+
+#[test]
+fn a_plan_says_what_to_measure_first() {
+    let (_, out, _) = scaledapp(&["plan", "-f", "manifests/samples/hello.yaml"]);
+    assert!(out.contains("Measure spec.profile.cpuPerRequest first"), "{out}");
+    let (_, out, _) = scaledapp(&["plan", "-f", "manifests/samples/hello.yaml", "-o", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(plan["uncertainty"]["measureFirst"], "spec.profile.cpuPerRequest");
 }

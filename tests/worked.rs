@@ -48,9 +48,7 @@ impl Example {
         let given: Vec<(String, f64)> = inputs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         let value = formula(name).unwrap().value(&given).unwrap();
         let inputs: Vec<String> = inputs.iter().map(|(name, value)| format!("{name}={}", short(*value))).collect();
-        self.step(
-            &format!("{what}: `scaledapp calc {name} {}` = {} {unit}", inputs.join(" "), short(value)).trim_end(),
-        );
+        self.step(format!("{what}: `scaledapp calc {name} {}` = {} {unit}", inputs.join(" "), short(value)).trim_end());
         value
     }
 }

@@ -249,15 +249,12 @@ fn outcome(args: &PlanArgs, document: Document, known: &Known<'_>) -> Outcome {
     match checked {
         Ok(declared) => {
             let previous = start.recorded.as_ref();
-            let (app, mut planned) = match observed {
-                Some(figures) => {
-                    let given = Given { catalogue, environment, previous };
-                    (figures.applied(&declared), observed_plan(&declared, figures, given))
-                }
-                None => {
-                    let planned = plan(&declared, catalogue, environment, previous);
-                    (declared, planned)
-                }
+            let given = Given { catalogue, environment, previous };
+            let (app, mut planned) = if let Some(figures) = observed {
+                (figures.applied(&declared), observed_plan(&declared, figures, given))
+            } else {
+                let planned = plan(&declared, catalogue, environment, previous);
+                (declared, planned)
             };
             planned.uncertainty = Some(uncertainty(&app, catalogue, environment, &planned));
             let findings = planned.findings.clone();

@@ -262,7 +262,7 @@ pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: 
         error(
             FindingKind::WritesAboveOnePrimary,
             "spec.targets",
-            above_one_primary(staffed(ctx, primary), ctx.largest, primaries),
+            above_one_primary(ctx, staffed(ctx, primary), primaries),
         );
     } else if staffed(ctx, replica) * 1000.0 > largest.cpu.0 as f64 {
         error(
@@ -305,12 +305,13 @@ pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: 
 }
 
 /// Why one primary is not enough, and what is: larger nodes as long as there are such machines, several databases beyond.
-fn above_one_primary(cores: f64, largest: Size, primaries: u32) -> String {
+fn above_one_primary(ctx: &Context<'_>, cores: f64, primaries: u32) -> String {
     let most = CPU_STEPS[CPU_STEPS.len() - 1].cores();
     let needed = format!(
-        "All writes and the reads that must be fresh need {} cores on one primary, and the largest pod has {}",
+        "All writes, {} a second, and the reads that must be fresh need {} cores on one primary, and the largest pod has {}",
+        figure(ctx.demands.soon.writes),
         figure(cores),
-        figure(largest.cpu.cores())
+        figure(ctx.largest.cpu.cores())
     );
     if cores <= most {
         return format!(

@@ -35,7 +35,9 @@ pub(super) fn try_ends(app: &ValidApp, catalogue: &Catalogue, environment: &Envi
     let within = lacks(&middle, catalogue, environment, plan, plan);
     let tried = |ends: &[(ValidRange, f64)]| {
         let mut at = middle.clone();
-        ends.iter().for_each(|(range, value)| at.profile.set_unit_cost(range.field, *value));
+        for (range, value) in ends {
+            at.profile.set_unit_cost(range.field, *value);
+        }
         let planned = assemble(&at, catalogue, environment, None, false).plan;
         // What the plan lacks on its own value, a pin's doing, is told elsewhere.
         let misses = lacks(&at, catalogue, environment, plan, &planned)

@@ -3,6 +3,7 @@
 //! Settings that a restart would be needed to change stay as recorded while they fit.
 
 use super::database::{self, DatabaseNeed, Sizing};
+use super::ladder::{percent, rounded};
 use super::packing::{Context, Packing, figure, scaled, size_text, tier_plan};
 use super::plan::{
     Bottleneck, DatabaseSettings, Finding, FindingKind, Reason, Replicas, Requirement, Roles, Severity, Size, Tier,
@@ -180,8 +181,8 @@ impl Facts<'_> {
                 "1; 3 when the objective or the load asks; more while replicas hold more reads than 70 % of a node",
                 "reads are planned with one member lost",
             )
-            .with("objective", ctx.objective.objective)
-            .with("singlesGive", figure(ctx.objective.singles))
+            .with("objective", format!("{} %", percent(ctx.objective.objective)))
+            .with("singlesGive", format!("{} %", rounded(ctx.objective.singles)))
             .with("readCores", figure(need.reads))
             .with("writeCores", figure(need.writes));
             from_pin(pin.members.is_some(), "members", reason)
@@ -306,7 +307,7 @@ impl Facts<'_> {
         let patroni = "Patroni: loopWait + 2 * retryTimeout <= ttl, ttl at least 20; measured: 20 to 25 s to a new primary at loop 2";
         let timing = |name: &str, value: u32| {
             Reason::new(format!("settings.{name}"), value, "20, 2, 6 from 99.95 % on, else 20, 5, 7", patroni)
-                .with("objective", ctx.objective.objective)
+                .with("objective", format!("{} %", percent(ctx.objective.objective)))
         };
         vec![
             Reason::new(

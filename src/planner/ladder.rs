@@ -94,7 +94,8 @@ pub fn percent(share: f64) -> String {
 }
 
 /// A computed share in percent, as exact as its inputs.
-fn rounded(share: f64) -> String {
+#[must_use]
+pub fn rounded(share: f64) -> String {
     percent((share * 1000.0).floor() / 1000.0)
 }
 

@@ -24,7 +24,7 @@ pub fn lint(plan: &Plan, catalogue: &Catalogue, largest: Size) -> Vec<Finding> {
             TierSettings::Redis(settings) => redis(tier, settings, &mut found),
             TierSettings::Queue(settings) => queue(tier, settings, &mut found),
             TierSettings::Worker(settings) => worker(tier, settings, &mut found),
-            TierSettings::Proxy(settings) => proxy(tier, settings, &mut found),
+            TierSettings::Proxy(settings) => proxy(tier, settings, plan, &mut found),
             _ => {}
         }
     }
@@ -174,8 +174,11 @@ fn worker(tier: &TierPlan, settings: &WorkerSettings, found: &mut Vec<Finding>) 
     }
 }
 
-fn proxy(tier: &TierPlan, settings: &ProxySettings, found: &mut Vec<Finding>) {
-    if settings.storage_bytes + settings.transient_bytes >= tier.per_replica.memory.0 {
+fn proxy(tier: &TierPlan, settings: &ProxySettings, plan: &Plan, found: &mut Vec<Finding>) {
+    let told =
+        |finding: &Finding| finding.kind == FindingKind::PinBelowRequirement && finding.severity == Severity::Error;
+    if settings.storage_bytes + settings.transient_bytes >= tier.per_replica.memory.0 && !plan.findings.iter().any(told)
+    {
         broken(found, tier, "objects leave no memory to the proxy itself");
     }
     if settings.slots < tier.replicas.max {

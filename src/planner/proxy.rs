@@ -15,6 +15,8 @@ use super::plan::{
 use crate::domain::quantity::{GIB, MIB};
 use crate::domain::{Bytes, Millicores, ValidApp, ValidProxy};
 
+/// Least memory for objects, in bytes.
+const LEAST_OBJECTS: f64 = 16.0 * MIB as f64;
 /// Smallest memory of a pod.
 const SMALLEST_MEMORY: u64 = 256 * MIB;
 /// Largest memory of a pod that is taken before more pods are.
@@ -130,6 +132,7 @@ pub fn plan(ctx: &Context<'_>, proxy: &ValidProxy, findings: &mut Vec<Finding>) 
         storage: Bytes(0),
     };
     check(ctx, proxy, needed, findings);
+    check_room(proxy, beside(ctx, &need, pods.bearing).0, findings);
     let settings = settings(ctx, proxy, &need, pods, per_replica.memory);
     let requirement = Requirement {
         cpu_millicores: need.busy * 1000.0,
@@ -160,7 +163,7 @@ pub fn plan(ctx: &Context<'_>, proxy: &ValidProxy, findings: &mut Vec<Finding>) 
 
 fn settings(ctx: &Context<'_>, proxy: &ValidProxy, need: &ProxyNeed, pods: Pods, memory: Bytes) -> ProxySettings {
     let (beside, transient) = beside(ctx, need, pods.bearing);
-    let objects = (memory.0 as f64 - beside).max(16.0 * MIB as f64) * ctx.catalogue.proxy_fill.value;
+    let objects = (memory.0 as f64 - beside).max(LEAST_OBJECTS) * ctx.catalogue.proxy_fill.value;
     let under_way = need.requests * ctx.app.targets.latency_p99.value.as_seconds() * 2.0 / f64::from(pods.bearing);
     ProxySettings {
         storage_bytes: objects as u64 / MIB * MIB,
@@ -192,6 +195,24 @@ fn check(ctx: &Context<'_>, proxy: &ValidProxy, needed: f64, findings: &mut Vec<
                 "A pod of the proxy is pinned to {}, and what is asked for within ttl and staleIfErrorFor needs {}: raise pin.memory or pin.replicas, or objects go before their time.",
                 size_text(memory),
                 scaled(needed)
+            ),
+        ));
+    }
+}
+
+/// A pin that leaves objects no room beside what the proxy itself and the answers under way take.
+fn check_room(proxy: &ValidProxy, beside: f64, findings: &mut Vec<Finding>) {
+    let least = beside + LEAST_OBJECTS;
+    if let Some(memory) = proxy.pinned_memory.filter(|memory| least > memory.0 as f64) {
+        findings.push(Finding::new(
+            Severity::Error,
+            FindingKind::PinBelowRequirement,
+            "spec.proxy.pin.memory",
+            format!(
+                "A pod of the proxy is pinned to {}, and itself and the answers under way take {}: raise pin.memory to {} or more, raise pin.replicas, or declare a smaller spec.profile.responseSize.",
+                size_text(memory),
+                scaled(beside),
+                size_text(Bytes(quarter_step(least, 64 * MIB)))
             ),
         ));
     }

@@ -8,6 +8,7 @@ use super::Finding;
 use super::calm::{self, Needs};
 use super::changes::Settled;
 use super::database::Sizing;
+use super::ladder::{percent, rounded};
 use super::model::{cpu_step, quarter_step};
 use super::packing::{Context, Packing, figure, headroom, largest_part, scaled, size_text, tier_plan};
 use super::plan::{
@@ -234,8 +235,8 @@ fn reasons(
             )
         };
         Reason::new(format!("replicas.{name}"), sizing.members, formula, source)
-            .with("objective", ctx.objective.objective)
-            .with("singlesGive", figure(ctx.objective.singles))
+            .with("objective", format!("{} %", percent(ctx.objective.objective)))
+            .with("singlesGive", format!("{} %", rounded(ctx.objective.singles)))
     };
     let log = scaled(settings.wal_max_size_bytes as f64);
     let mut list = vec![

@@ -15,6 +15,8 @@ pub struct Replication {
     pub burst: f64,
     /// Streams from the primary.
     pub replicas: u32,
+    /// Reads a second that the primary answers.
+    pub reads: f64,
     /// Operations a second of the primary's volume.
     pub operations: f64,
 }
@@ -29,6 +31,7 @@ pub fn replication(ctx: &Context<'_>, members: u32, primary_reads: f64) -> Repli
         log,
         burst: log + writes * catalogue.wal_page_bytes.value,
         replicas: members.saturating_sub(1),
+        reads: primary_reads,
         operations: writes * catalogue.volume_operations_per_write.value
             + primary_reads * catalogue.volume_operations_per_read.value,
     }
@@ -55,11 +58,12 @@ impl Replication {
             Reason::new(
                 "requirement.volumeOperationsPerSecond",
                 figure(self.operations),
-                "writes * operationsPerWrite + reads of the primary * operationsPerRead",
+                "writes * operationsPerWrite + primaryReads * operationsPerRead",
                 catalogue.volume_operations_per_write.because(),
             )
             .with("writes", figure(ctx.demands.soon.writes))
             .with("operationsPerWrite", catalogue.volume_operations_per_write.value)
+            .with("primaryReads", figure(self.reads))
             .with("operationsPerRead", catalogue.volume_operations_per_read.value),
             Reason::new(
                 "logBytesPerSecond",
@@ -78,7 +82,7 @@ impl Replication {
                 Reason::new(
                     "requirement.networkMegabitsPerSecond",
                     figure(self.megabits()),
-                    "log * replicas * 8 / 1e6",
+                    "logBytesPerSecond * replicas * 8 / 1000000",
                     "each replica streams the whole log from the primary",
                 )
                 .with("logBytesPerSecond", figure(self.log))
@@ -88,7 +92,7 @@ impl Replication {
                 Reason::new(
                     "replicaCatchUpSeconds",
                     seconds.map_or_else(|| "never".to_owned(), figure),
-                    "log * pause / (replay - log)",
+                    "logBytesPerSecond * pauseSeconds / (replayBytesPerSecond - logBytesPerSecond)",
                     catalogue.replay_bytes_per_second.because(),
                 )
                 .with("logBytesPerSecond", figure(self.log))

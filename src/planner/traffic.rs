@@ -39,11 +39,11 @@ fn answers(ctx: &Context<'_>, tier: &mut TierPlan, requests: f64) {
         Reason::new(
             "requirement.networkMegabitsPerSecond",
             figure(megabits),
-            "requests * responseSize * 8 / 1e6 / pods that are needed",
+            "requests * responseBytes * 8 / 1000000 / pods",
             ctx.app.profile.response_size.source(),
         )
         .with("requests", figure(requests))
-        .with("responseSize", ctx.app.profile.response_size.value)
+        .with("responseBytes", ctx.app.profile.response_size.value.0)
         .with("pods", pods),
     );
 }

@@ -16,7 +16,7 @@ use super::response::Work;
 use super::staffing::{Crew, Fit, Queue, by_use};
 use super::web::ceilings;
 use crate::domain::quantity::MIB;
-use crate::domain::{Bytes, Millicores, ValidWorker};
+use crate::domain::{Bytes, Millicores, Millis, ValidWorker};
 
 /// CPU sizes of a pod that does one job at a time.
 const STEPS: [Millicores; 4] = [Millicores(100), Millicores(250), Millicores(500), Millicores(1000)];
@@ -326,10 +326,10 @@ impl Facts<'_> {
             None => Reason::new(
                 "perReplica.cpuMillicores",
                 per_replica.cpu.0,
-                "smallest of 100m, 250m, 500m, 1 on which a job takes at most half of maxDelay, with at most 12 pods",
+                "smallest of 100m, 250m, 500m, 1 on which a job takes at most half of maxDelay, with at most 12 pods; 1 where it takes more of them, since a job keeps one core busy",
                 catalogue.web_pods_preferred.because(),
             )
-            .with("timePerJobHere", format!("{}ms", time_on(need, choice.cpu).round())),
+            .with("timePerJobHere", Millis(time_on(need, choice.cpu).round() as u64)),
         };
         vec![
             max,

@@ -10,23 +10,30 @@ use crate::planner::prices::two_digits;
 /// The table of the figures, and the change of all of them together.
 #[must_use]
 pub fn observed(comparison: &Comparison, currency: &str) -> String {
-    let head = ["figure", "declared", "", "observed", "factor", "changes by itself"];
+    let head = ["figure", "declared", "", "observed", "factor"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for figure in &comparison.figures {
-        let mut changed: Vec<String> = figure.tiers.iter().map(change).collect();
-        if figure.outside_its_range {
-            changed.push("outside of its range".to_owned());
-        }
-        rows.push(vec![
+    rows.extend(comparison.figures.iter().map(|figure| {
+        vec![
             figure.field.trim_start_matches("spec.profile.").to_owned(),
             figure.declared.clone(),
             figure.source.clone(),
             figure.observed.clone(),
             figure.factor.map_or_else(|| "-".to_owned(), |factor| format!("{}x", two_digits(factor))),
-            if changed.is_empty() { "nothing".to_owned() } else { changed.join(", ") },
-        ]);
+        ]
+    }));
+    let table = columns(&rows, &[1, 3, 4], 2);
+    let mut lines = table.lines();
+    let mut text = format!("{}\n", lines.next().unwrap_or_default());
+    for (line, figure) in lines.zip(&comparison.figures) {
+        let mut changed: Vec<String> = figure.tiers.iter().map(change).collect();
+        if changed.is_empty() {
+            changed.push("changes nothing by itself".to_owned());
+        }
+        if figure.outside_its_range {
+            changed.push("outside of its range".to_owned());
+        }
+        let _ = writeln!(text, "{line}\n    {}", styled(DIM, &wrapped(&changed.join(", "), 4)));
     }
-    let mut text = columns(&rows, &[1, 3, 4], 2);
     let together: Vec<String> = comparison.tiers.iter().map(change).collect();
     let together = if together.is_empty() { "no tier changes".to_owned() } else { together.join(", ") };
     let cost = format!(

@@ -19,9 +19,11 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A sample of `manifests/samples`.
+/// The ScaledApp of a sample of `manifests/samples`; others of its documents are passed over.
 pub fn sample(name: &str) -> ScaledApp {
-    serde_yaml::from_str(&read(&format!("manifests/samples/{name}.yaml"))).unwrap()
+    let text = read(&format!("manifests/samples/{name}.yaml"));
+    let documents = text.split("\n---\n").filter(|document| document.contains("kind: ScaledApp\n"));
+    serde_yaml::from_str(documents.last().unwrap()).unwrap()
 }
 
 /// A spec of YAML, as application `app`.

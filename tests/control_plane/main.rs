@@ -14,9 +14,9 @@ mod members;
 mod migrations;
 mod pods;
 mod process;
-mod recalled;
 #[path = "../common/random.rs"]
 mod random;
+mod recalled;
 mod refusal;
 mod retention;
 mod shown;

@@ -1,6 +1,7 @@
 //! GitLab's published sizes, and what the planner makes of the same load.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use scaledapp::api::{Quantity, ScaledApp};
 use scaledapp::domain::{Environment, LargestPod, validate};
@@ -162,7 +163,20 @@ impl Measure {
 pub struct Planned(BTreeMap<(String, u32), BTreeMap<Measure, f64>>);
 
 impl Planned {
-    pub fn new(sizes: &[&Published]) -> Self {
+    /// Those of a family, made once for all tests.
+    pub fn of(family: &str) -> &'static Self {
+        static FAMILIES: LazyLock<BTreeMap<String, Planned>> = LazyLock::new(|| {
+            let sizes = published();
+            let mut families: BTreeMap<String, Vec<&Published>> = BTreeMap::new();
+            for size in &sizes {
+                families.entry(size.family.clone()).or_default().push(size);
+            }
+            families.into_iter().map(|(family, sizes)| (family, Planned::new(&sizes))).collect()
+        });
+        &FAMILIES[family]
+    }
+
+    fn new(sizes: &[&Published]) -> Self {
         let mut all = BTreeMap::new();
         for size in sizes {
             for step in 1..=COSTS {

@@ -135,13 +135,13 @@ fn scores() -> (Vec<Score>, Vec<Score>) {
     let (mut there, mut back) = (Vec::new(), Vec::new());
     for (family, _, fitted, others) in FAMILIES {
         let of_family: Vec<&Published> = sizes.iter().filter(|size| size.family == family).collect();
-        let planned = Planned::new(&of_family);
+        let planned = Planned::of(family);
         for measure in Measure::ALL {
             if of_family.iter().all(|size| measure.of(size).is_none()) {
                 continue;
             }
-            there.push(Score::new(family, &sizes, &planned, fitted, measure));
-            back.push(Score::new(family, &sizes, &planned, others, measure));
+            there.push(Score::new(family, &sizes, planned, fitted, measure));
+            back.push(Score::new(family, &sizes, planned, others, measure));
         }
     }
     (there, back)
@@ -232,8 +232,8 @@ fn members(plan: &Plan, tier: Tier) -> u32 {
 fn the_tiers_and_their_nodes_are_the_published_ones() {
     let sizes = published();
     let linux: Vec<&Published> = sizes.iter().filter(|size| size.family == "linux").collect();
-    let planned = Planned::new(&linux);
-    let score = |measure| Score::new("linux", &sizes, &planned, ["3000", "25000"], measure).step;
+    let planned = Planned::of("linux");
+    let score = |measure| Score::new("linux", &sizes, planned, ["3000", "25000"], measure).step;
     let costs = Costs { queries: Costs::new(score(Measure::Database)).queries, ..Costs::new(score(Measure::Web)) };
     let mut text = String::from(
         "| users | HA | web | PostgreSQL | persistent Redis | cache Redis | PgBouncer |\n|---|---|---|---|---|---|---|\n",

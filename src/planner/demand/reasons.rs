@@ -48,6 +48,17 @@ fn derived(app: &ValidApp, at: At<'_>) -> Vec<Reason> {
         list.extend(queries(app, at));
     }
     list.extend(jobs(app, at));
+    let mean = if at.demand.computed > 0.0 { at.demand.concurrent / at.demand.computed } else { 0.0 };
+    list.push(
+        at.of(
+            "concurrentRequests",
+            at.demand.concurrent,
+            "computed * meanSeconds",
+            app.profile.service_time_p99.source(),
+        )
+        .with("computed", figure(at.demand.computed))
+        .with("meanSeconds", figure(mean)),
+    );
     let size = &app.profile.response_size;
     list.push(
         at.of("egressMegabitsPerSecond", at.demand.egress, "peak * responseBytes * 8 / 1000000", size.source())

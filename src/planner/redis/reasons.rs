@@ -1,6 +1,7 @@
 //! Why the numbers of a cache or session store are what they are. Decides nothing.
 
 use super::super::database::Sizing;
+use super::super::ladder::{percent, rounded};
 use super::super::packing::{Context, figure, scaled};
 use super::super::plan::{EXPORTER, Reason, RedisSettings, Requirement, Size, Tier, TierPlan};
 use super::super::router;
@@ -49,8 +50,8 @@ impl Facts<'_> {
                 "3 where the objective is above what single pods give, else 1; never fewer than there are",
                 "two of three Sentinels agree on who leads; two members could not",
             )
-            .with("objective", ctx.objective.objective)
-            .with("singlesGive", figure(ctx.objective.singles));
+            .with("objective", format!("{} %", percent(ctx.objective.objective)))
+            .with("singlesGive", format!("{} %", rounded(ctx.objective.singles)));
             self.or_pin(store.pin.members == Some(sizing.members), "members", reason)
         };
         let fill = if self.cached() { catalogue.cache_fill } else { catalogue.sessions_fill };

@@ -163,10 +163,10 @@ impl Doubted {
             (Input::Profile(field), _) => app.profile.set_unit_cost(*field, value),
             (Input::PeakToAverage, _) => put(&mut app.targets.peak_to_average, value),
             (Input::RequestsPerUserPerDay, ValidLoad::DailyActiveUsers { requests_per_user_per_day: requests, .. }) => {
-                put(requests, value as u64)
+                put(requests, value as u64);
             }
             (Input::SecondsBetweenRequests, ValidLoad::PeakConcurrentUsers { seconds_between_requests: pause, .. }) => {
-                put(pause, value as u64)
+                put(pause, value as u64);
             }
             (Input::CacheItemCount, _) => {
                 app.cache.iter_mut().for_each(|cache| put(&mut cache.item_count, value as u64));

@@ -94,8 +94,10 @@ fn size_reasons(facts: &Facts<'_>) -> Vec<Reason> {
             "perReplica.cpuMillicores",
             per_replica.cpu.0,
             format!(
-                "smallest size that bears it alone, else with which at most {} pods keep the latency",
-                ctx.catalogue.web_pods_preferred.value
+                "smallest size that bears it alone, else with which at most {} pods keep the latency, else {} cores up to {} pods, else larger",
+                ctx.catalogue.web_pods_preferred.value,
+                ctx.catalogue.web_pod_cores.value,
+                ctx.catalogue.web_pods_most.value
             ),
             ctx.catalogue.web_pods_preferred.because(),
         )

@@ -104,7 +104,7 @@ pub async fn json(State(shop): super::State) -> Response {
 }
 
 async fn seen(shop: &Shop) -> Seen {
-    let (mut parts, told) = tokio::join!(parts(shop), shop.operator.told());
+    let (mut parts, told) = tokio::join!(Box::pin(parts(shop)), shop.operator.told());
     if let Some(Ok(status)) = &told {
         fed(&mut parts, status);
     }

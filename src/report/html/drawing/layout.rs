@@ -270,7 +270,8 @@ mod tests {
         let mut found = Vec::new();
         for name in ["hello", "shop", "shop-whole", "large", "ladder", "external"] {
             let text = std::fs::read_to_string(format!("manifests/samples/{name}.yaml")).unwrap();
-            found.push((name.to_owned(), drawings(&serde_yaml::from_str(&text).unwrap())));
+            let app = text.split("\n---\n").find(|document| document.contains("kind: ScaledApp\n")).unwrap();
+            found.push((name.to_owned(), drawings(&serde_yaml::from_str(app).unwrap())));
         }
         let apart = "targets: {dailyActiveUsers: 100000000}
 services: [{name: a, image: a, paths: [/]}, {name: b, image: b}, {name: c, image: c, paths: [/c]}]
