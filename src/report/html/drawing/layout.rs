@@ -53,12 +53,13 @@ impl Wire {
 
     /// The `d` of each of its heads.
     pub(in crate::report::html) fn heads(&self) -> Vec<String> {
-        let ends = match self.corners.as_slice() {
-            [first, second, .., before, last] if self.both_ways => vec![(before, last), (second, first)],
-            [first, last] if self.both_ways => vec![(first, last), (last, first)],
-            [.., before, last] => vec![(before, last)],
-            _ => Vec::new(),
-        };
+        let mut ends = Vec::new();
+        if let [.., before, last] = self.corners.as_slice() {
+            ends.push((before, last));
+        }
+        if let ([first, second, ..], true) = (self.corners.as_slice(), self.both_ways) {
+            ends.push((second, first));
+        }
         ends.into_iter().map(|(from, to)| head(*from, *to)).collect()
     }
 }
