@@ -128,7 +128,7 @@ fn draw_bars(root: &Area<'_>, scale: &Scale, rows: &[Row]) -> Result<(), Failed>
     // The first row is the uppermost one.
     let middle = |index: usize| top - index as f64 - 0.5;
     let rungs: RangedCoordf64 = (0.0..top).into();
-    let mut chart = builder(root, 128).build_cartesian_2d(loads(scale), rungs)?;
+    let mut chart = builder(root, 140).build_cartesian_2d(loads(scale), rungs)?;
     mesh(&mut chart, 0, &|_| String::new())?;
     let style = words().pos(Pos::new(HPos::Right, VPos::Center));
     for (index, row) in rows.iter().enumerate() {

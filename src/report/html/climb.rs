@@ -176,7 +176,7 @@ fn cost(climb: &Loads<'_>, scale: &Scale) -> Result<Figure, ReportError> {
     };
     let currency = climb.planned().next().map_or("", |(_, plan)| plan.monthly_cost.currency.as_str());
     Ok(Figure {
-        title: format!("{currency} a month, fewest to most pods"),
+        title: format!("{currency} a month, low to high"),
         summary,
         chart: charts::curves(FIGURE, scale, &[Series { points, colour: 1 }])?,
         legend: Vec::new(),

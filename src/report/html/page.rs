@@ -214,7 +214,7 @@ fn takes(plan: &Plan) -> Vec<Card> {
         Card {
             name: "Cost a month",
             value: format!("{} {}", money(cost.low, cost.high), cost.currency),
-            note: "rounded list prices, for comparing plans".to_owned(),
+            note: "fewest pods at low prices to most at high ones".to_owned(),
         },
     ]
 }
