@@ -147,7 +147,7 @@ fn draw_bars(root: &Area<'_>, scale: &Scale, rows: &[Row]) -> Result<(), Failed>
 
 fn builder<'a, 'b>(root: &'a Area<'b>, labels: u32) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
     let mut builder = ChartBuilder::on(root);
-    builder.margin_top(8).margin_right(16).x_label_area_size(24).y_label_area_size(labels);
+    builder.margin_top(8).margin_right(24).x_label_area_size(24).y_label_area_size(labels);
     builder
 }
 
