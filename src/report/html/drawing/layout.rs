@@ -53,13 +53,14 @@ impl Wire {
 
     /// The `d` of each of its heads.
     pub(in crate::report::html) fn heads(&self) -> Vec<String> {
-        let ends = match self.corners.as_slice() {
-            [first, second, .., before, last] if self.both_ways => vec![(before, last), (second, first)],
-            [first, last] if self.both_ways => vec![(first, last), (last, first)],
-            [.., before, last] => vec![(before, last)],
-            _ => Vec::new(),
-        };
-        ends.into_iter().map(|(from, to)| head(*from, *to)).collect()
+        let mut heads = Vec::new();
+        if let [.., before, last] = self.corners.as_slice() {
+            heads.push(head(*before, *last));
+        }
+        if let ([first, second, ..], true) = (self.corners.as_slice(), self.both_ways) {
+            heads.push(head(*second, *first));
+        }
+        heads
     }
 }
 
