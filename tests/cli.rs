@@ -408,7 +408,7 @@ fn what_was_measured_is_shown_beside_what_was_declared() {
     let (code, _, err) = scaledapp(&["plan", "-f", "manifests/samples/hello.yaml", "--observed", path]);
     assert!(code == 2 && err.contains("the figures are of shop, and the file holds hello"), "{err}");
     let (code, _, err) = scaledapp(&[&shop[..], &["-o", "recorded"]].concat());
-    assert!(code == 2 && err.contains("record a plan of what is declared"), "{err}");
+    assert!(code == 2 && err.contains("keeps a plan of what is declared"), "{err}");
 }
 
 #[test]
