@@ -220,8 +220,8 @@ fn takes(plan: &Plan) -> Vec<Card> {
 }
 
 fn demand(plan: &Plan) -> Vec<[String; 3]> {
-    let (now, then) = (&plan.demand, &plan.demand_at_horizon);
     type Read = fn(&DemandFigures) -> f64;
+    let (now, then) = (&plan.demand, &plan.demand_at_horizon);
     let rows: [(&str, Read); 9] = [
         ("Requests a second, average", |demand| demand.average_requests_per_second),
         ("Requests a second, peak", |demand| demand.peak_requests_per_second),

@@ -99,7 +99,7 @@ fn front(app: &ValidApp, plan: &Plan, graph: &mut Graph) {
     let peak = vec![format!("{} req/s", grouped(demand.peak_requests_per_second))];
     let way_in = graph.edge.as_ref().unwrap_or(&graph.users).id.clone();
     if let Some(edge) = &graph.edge {
-        graph.links.push(link(&[graph.users.id.clone()], edge, peak));
+        graph.links.push(link(std::slice::from_ref(&graph.users.id), edge, peak));
     }
     if let Some(proxy) = &graph.proxy {
         let answered = demand.peak_requests_per_second - demand.origin_requests_per_second;
