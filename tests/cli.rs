@@ -399,7 +399,7 @@ fn what_was_measured_is_shown_beside_what_was_declared() {
     let (code, out, _) = scaledapp(&shop);
     assert_eq!(code, 0);
     assert!(
-        out.contains("Measured 2026-11-28 over 10m") && out.contains("4.2x") && out.contains("All together: web 2 x"),
+        out.contains("Measured 2026-11-28 over 10m") && out.contains("4.3x") && out.contains("All together: web 2 x"),
         "{out}"
     );
     let json = [&shop[..], &["-o", "json"]].concat();
@@ -408,14 +408,14 @@ fn what_was_measured_is_shown_beside_what_was_declared() {
     let (code, _, err) = scaledapp(&["plan", "-f", "manifests/samples/hello.yaml", "--observed", path]);
     assert!(code == 2 && err.contains("the figures are of shop, and the file holds hello"), "{err}");
     let (code, _, err) = scaledapp(&[&shop[..], &["-o", "recorded"]].concat());
-    assert!(code == 2 && err.contains("record a plan of what is declared"), "{err}");
+    assert!(code == 2 && err.contains("keeps a plan of what is declared"), "{err}");
 }
 
 #[test]
 fn a_plan_says_what_to_measure_first() {
     let (_, out, _) = scaledapp(&["plan", "-f", "manifests/samples/hello.yaml"]);
-    assert!(out.contains("Measure spec.profile.cpuPerRequest first"), "{out}");
+    assert!(out.contains("Measure spec.targets.requestsPerUserPerDay first"), "{out}");
     let (_, out, _) = scaledapp(&["plan", "-f", "manifests/samples/hello.yaml", "-o", "json"]);
     let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(plan["uncertainty"]["measureFirst"], "spec.profile.cpuPerRequest");
+    assert_eq!(plan["uncertainty"]["measureFirst"], "spec.targets.requestsPerUserPerDay");
 }

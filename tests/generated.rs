@@ -53,13 +53,13 @@ fn the_constants_are_documented() {
         "\n## Prices\n\n{}, in {}; `--prices FILE` takes others.\n\n| price | low | high | date | source |\n|---|---|---|---|---|",
         prices.name, prices.currency
     );
-    let priced = [
+    let prices = [
         ("vCPU, month", &prices.cpu),
         ("GiB of memory, month", &prices.memory),
         ("GiB of volume, month", &prices.storage),
         ("GB to the users", &prices.egress),
     ];
-    for (name, price) in priced {
+    for (name, price) in prices {
         let _ = writeln!(text, "| {name} | {} | {} | {} | {} |", price.low, price.high, price.date, price.source);
     }
     text.push_str("\n## Defaults of the spec\n\n| field | default | grade | source |\n|---|---|---|---|\n");

@@ -69,7 +69,7 @@ fn members(path: &str, value: &Value, found: &mut Vec<String>) {
             members(&format!("{path}/{name}"), child, found);
         }),
         Value::Array(list) => {
-            list.iter().enumerate().for_each(|(i, child)| members(&format!("{path}/{i}"), child, found))
+            list.iter().enumerate().for_each(|(i, child)| members(&format!("{path}/{i}"), child, found));
         }
         _ => {}
     }

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::fmt::Write;
+
 use assert_cmd::Command;
 use common::{app, golden, planned, sample, valid};
 use scaledapp::api::ScaledApp;
@@ -110,11 +112,10 @@ fn the_same_plan_is_the_same_bytes() {
 fn drawings_are_as_recorded() {
     for name in ["hello", "ladder", "external"] {
         let (_, html) = page(&sample(name));
-        let drawings: String = html
-            .split("<svg class=\"drawing")
-            .skip(1)
-            .map(|rest| format!("<svg class=\"drawing{}</svg>\n", rest.split("</svg>").next().unwrap()))
-            .collect();
+        let mut drawings = String::new();
+        for rest in html.split("<svg class=\"drawing").skip(1) {
+            let _ = writeln!(drawings, "<svg class=\"drawing{}</svg>", rest.split("</svg>").next().unwrap());
+        }
         golden(&format!("report/{name}.svg.txt"), &drawings);
     }
 }

@@ -159,7 +159,7 @@ pub(super) fn assemble(
         as_of: app.targets.as_of.clone(),
         demand: demands.now.figures(),
         demand_at_horizon: demands.horizon.figures(),
-        demand_reasons: demand::reasons(app, &demands),
+        demand_reasons: demand::reasons(app, demands),
         ladder,
         monthly_cost: prices::cost(app, catalogue, demands, &mut tiers),
         tiers,

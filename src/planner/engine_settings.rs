@@ -228,7 +228,7 @@ impl Facts<'_> {
                 .with("agent", agent)
         };
         let agent = self.settings.agent;
-        let mut list = vec![
+        let mut reasons = vec![
             members("max"),
             from_pin(pin.cpu.is_some(), "cpu", cpu),
             from_pin(pin.memory.is_some(), "memory", memory),
@@ -247,8 +247,8 @@ impl Facts<'_> {
                 scaled(agent.memory.0 as f64),
             ),
         ];
-        list.extend(self.requirement_reasons());
-        list
+        reasons.extend(self.requirement_reasons());
+        reasons
     }
 
     fn requirement_reasons(&self) -> Vec<Reason> {

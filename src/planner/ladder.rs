@@ -262,7 +262,7 @@ fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
 fn sharded(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     let rung = Rung::Shards;
     let Some((need, members)) = climb.database else { return off(rung, "No database is declared.") };
-    match database::primaries(ctx, &need, members.count) {
+    match database::primaries(ctx, need, members.count) {
         1 => off(rung, "One primary bears all writes."),
         more => off(rung, format!("It would take {more} primaries, and this version does not shard.")),
     }

@@ -208,7 +208,7 @@ fn reasons_of_tier(prices: &PriceTable, tier: &TierPlan) -> [Reason; 2] {
         Reason::new(
             format!("monthlyCost.{end}"),
             two_digits(value),
-            "replicas * (cores * cpu + memoryGiB * memory + storageGiB * storage), and the routers",
+            "replicas * (cores * cpu + memoryGiB * memory + storageGiB * storage) + routers",
             format!("prices of {}, {}", prices.name, newest(prices)),
         )
         .with("replicas", pods)
@@ -218,6 +218,7 @@ fn reasons_of_tier(prices: &PriceTable, tier: &TierPlan) -> [Reason; 2] {
         .with("cpu", of(&prices.cpu))
         .with("memory", of(&prices.memory))
         .with("storage", of(&prices.storage))
+        .with("routers", two_digits(prices.size(tier.settings.routers(), of)))
     };
     let cost = &tier.monthly_cost;
     [

@@ -41,6 +41,11 @@ pub fn uses(name: &str) -> BTreeMap<String, BTreeSet<String>> {
     let builtin = Catalogue::builtin();
     let mut found = BTreeMap::new();
     let Some(constant) = builtin.constants().into_iter().find(|constant| constant.name == name) else { return found };
+    // What is not known exactly is computed beside a plan, by `uncertainty`.
+    if name.starts_with("doubt_of_grade_") {
+        found.insert("uncertainty".to_owned(), BTreeSet::from(["sensitivity".to_owned()]));
+        return found;
+    }
     for factor in [1.25, 0.8, 0.001, 1000.0] {
         let Some(catalogue) = builtin.with_value(name, constant.value * factor) else { return found };
         for (case, before) in BEFORE.iter() {

@@ -61,7 +61,7 @@ mod tests {
         assert_eq!(close("raed_cpu_ms", names.into_iter())[0], "read_cpu_ms");
         assert_eq!(close("peaktoavrage", names.into_iter()), ["spec.targets.peakToAverage"]);
         assert_eq!(close("cpu", names.into_iter()), ["read_cpu_ms", "write_cpu_ms"]);
-        assert_eq!(close("price_of_a_core", names.into_iter()), ["price_core"]);
+        assert_eq!(close("replayed_share", names.into_iter()), ["replay_share"]);
         assert_eq!(close("zzzz", names.into_iter()), Vec::<String>::new());
     }
 }

@@ -54,7 +54,9 @@ impl Case {
     pub fn with_target(&self, name: &str, value: impl Into<Value>, without: &[&str]) -> Self {
         let mut other = self.clone();
         if let Some(targets) = other.spec["targets"].as_object_mut() {
-            without.iter().for_each(|name| drop(targets.remove(*name)));
+            for name in without {
+                targets.remove(*name);
+            }
             targets.insert(name.to_owned(), value.into());
         }
         other

@@ -1,5 +1,6 @@
 //! The database's members under the transactions that a plan was made for, one replica lost.
 
+use scaledapp::domain::ValidDatabasePin;
 use scaledapp::planner::{Tier, TierSettings};
 
 use crate::queue::{Dispatch, Fleet, Load, Request, quantile, run};
@@ -29,7 +30,7 @@ pub fn transactions(scene: &Scene, requests: u32, seed: u64) -> Option<Transacti
     let declared = scene.app.database.as_ref()?;
     let tier = scene.plan.tier(Tier::Database)?;
     let TierSettings::Database(settings) = &tier.settings else { return None };
-    if declared.pin != Default::default() {
+    if declared.pin != ValidDatabasePin::default() {
         return None;
     }
     let (demand, catalogue) = (&scene.demands.soon, &scene.catalogue);
@@ -40,8 +41,8 @@ pub fn transactions(scene: &Scene, requests: u32, seed: u64) -> Option<Transacti
     let away = if members < 3 { 0.0 } else { catalogue.offload_share.value };
     let milli = settings.postgres.cpu.0;
     let cores = (milli / 1000).max(1) as u32;
-    let speed = milli as f64 / 1000.0 / f64::from(cores);
-    let member = Member { cores, speed };
+    let pace = milli as f64 / 1000.0 / f64::from(cores);
+    let member = Member { cores, speed: pace };
     let primary = member.run([(reads * (1.0 - away), read), (writes, write)], requests, seed);
     let replica = if members < 3 {
         Vec::new()
@@ -49,7 +50,7 @@ pub fn transactions(scene: &Scene, requests: u32, seed: u64) -> Option<Transacti
         let each = 1.0 / f64::from(members - 2);
         member.run([(reads * away * each, read), (writes, write * catalogue.replay_share.value)], requests, seed + 1)
     };
-    let busy = |reads: f64, writes: f64| (reads * read + writes * write) / speed / f64::from(cores);
+    let busy = |reads: f64, writes: f64| (reads * read + writes * write) / pace / f64::from(cores);
     let replay = catalogue.replay_share.value;
     let of_replica = if members < 3 { 0.0 } else { busy(reads * away / f64::from(members - 2), writes * replay) };
     let share = |waits: &[f64]| waits.iter().filter(|wait| **wait > 0.0).count() as f64 / waits.len().max(1) as f64;

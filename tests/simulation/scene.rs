@@ -1,7 +1,7 @@
 //! A plan as a scene: what each tier is asked, with how many pods, and what was promised.
 
 use scaledapp::api::{LoadBalancing, SessionStore};
-use scaledapp::domain::{Environment, ValidApp};
+use scaledapp::domain::{Environment, ValidApp, ValidServicePin};
 use scaledapp::planner::availability::Objective;
 use scaledapp::planner::cache;
 use scaledapp::planner::demand::{Demand, Demands, demands};
@@ -50,12 +50,12 @@ impl Scene {
 
     /// Fewest pods of which so many survive.
     pub fn with_spare(&self, bearing: u32) -> u32 {
-        (bearing..).find(|pods| self.survivors(*pods) >= bearing).unwrap_or(bearing)
+        (bearing..=bearing.saturating_mul(3) + 3).find(|pods| self.survivors(*pods) >= bearing).unwrap_or(bearing)
     }
 
     /// The services whose sizes nobody fixed.
     pub fn services(&self) -> Vec<Service<'_>> {
-        let services = self.app.services.iter().filter(|service| service.pin == Default::default());
+        let services = self.app.services.iter().filter(|service| service.pin == ValidServicePin::default());
         services.filter_map(|service| Service::new(self, &service.name)).collect()
     }
 }

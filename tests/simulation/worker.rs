@@ -1,6 +1,6 @@
 //! Workers: jobs wait in one queue, each pod does one at a time.
 
-use scaledapp::domain::ValidWorker;
+use scaledapp::domain::{ValidWorker, ValidWorkerPin};
 use scaledapp::planner::TierPlan;
 
 use crate::queue::{Dispatch, Fleet, Load, Request, quantile, run};
@@ -20,7 +20,7 @@ pub struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     pub fn all(scene: &'a Scene) -> Vec<Self> {
-        let workers = scene.app.workers.iter().filter(|worker| worker.pin == Default::default());
+        let workers = scene.app.workers.iter().filter(|worker| worker.pin == ValidWorkerPin::default());
         workers.filter_map(|worker| Self::new(scene, worker)).collect()
     }
 

@@ -238,7 +238,7 @@ mod tests {
         let line = Series { points: vec![(1e3, 1.0, 1.0), (1e6, 500.0, 500.0)], colour: 0 };
         let band = Series { points: vec![(1e3, 1.0, 2.0), (1e6, 500.0, 700.0)], colour: 1 };
         let polygons = |series: &[Series]| curves(room, &SCALE, series).unwrap().svg.matches("<polygon").count();
-        assert_eq!((polygons(&[line.clone()]), polygons(&[line, band])), (0, 1));
+        assert_eq!((polygons(std::slice::from_ref(&line)), polygons(&[line, band])), (0, 1));
     }
 
     #[test]

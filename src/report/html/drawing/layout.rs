@@ -53,14 +53,14 @@ impl Wire {
 
     /// The `d` of each of its heads.
     pub(in crate::report::html) fn heads(&self) -> Vec<String> {
-        let mut ends = Vec::new();
+        let mut heads = Vec::new();
         if let [.., before, last] = self.corners.as_slice() {
-            ends.push((before, last));
+            heads.push(head(*before, *last));
         }
         if let ([first, second, ..], true) = (self.corners.as_slice(), self.both_ways) {
-            ends.push((second, first));
+            heads.push(head(*second, *first));
         }
-        ends.into_iter().map(|(from, to)| head(*from, *to)).collect()
+        heads
     }
 }
 
