@@ -209,9 +209,8 @@ workers: [{{name: w, image: a, queue: q, jobsPerThousandRequests: {jobs}, timePe
         let offered = 0.2 * f64::from(jobs) * own;
         assert!(own < delay, "{jobs} {time} {delay}");
         assert!(wait_quantile(worker.replicas.max, offered, own, 0.99) <= delay - own, "{jobs} {time} {delay}");
-        let ceilings = Catalogue::builtin();
-        let most = if worker.replicas.max == 1 { ceilings.utilisation_ceiling } else { ceilings.peak_ceiling };
-        assert!(offered <= f64::from(worker.replicas.max) * most.value + 1e-9);
+        let ceiling = if worker.replicas.max == 1 { 0.7 } else { 0.85 };
+        assert!(offered <= f64::from(worker.replicas.max) * ceiling + 1e-9);
         let TierSettings::Worker(settings) = &worker.settings else { panic!() };
         assert_eq!(settings.backlog_per_worker, ((delay / time) as u64).max(1));
         assert!(f64::from(settings.finish_seconds) >= own);
