@@ -14,7 +14,9 @@ const USERS: [i64; 4] = [10, 10_000, 1_000_000, 10_000_000];
 
 fn sample(name: &str) -> ScaledApp {
     let text = std::fs::read_to_string(format!("manifests/samples/{name}.yaml")).expect("a sample of the repository");
-    serde_yaml::from_str(&text).expect("a sample is a ScaledApp")
+    let mut documents = text.split("\n---\n");
+    let app = documents.find(|document| document.contains("kind: ScaledApp\n")).expect("one of them is a ScaledApp");
+    serde_yaml::from_str(app).expect("a sample is a ScaledApp")
 }
 
 fn valid(app: &ScaledApp) -> ValidApp {

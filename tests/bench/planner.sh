@@ -6,9 +6,9 @@ source "$ROOT/tests/bench/lib.sh"
 RUNS=${RUNS:-200}
 TIMEFORMAT='%R %U %S'
 
-# Milliseconds a run: "wall CPU".
+# Milliseconds a run: "wall CPU". A load that no plan meets is planned as any other, and exits 1.
 each() {
-  { time for ((run = 0; run < RUNS; run++)); do "$BENCH_BIN/scaledapp" "$@" >/dev/null; done; } 2>&1 |
+  { time for ((run = 0; run < RUNS; run++)); do "$BENCH_BIN/scaledapp" "$@" >/dev/null 2>&1 || true; done; } 2>&1 |
     awk -v n="$RUNS" '{printf "%.2f %.2f\n", $1 * 1000 / n, ($2 + $3) * 1000 / n}'
 }
 
