@@ -203,6 +203,16 @@ pub struct ProxySettings {
 }
 
 impl TierSettings {
+    /// Pods of the routers before the tier's members.
+    #[must_use]
+    pub const fn router_pods(&self) -> u32 {
+        match self {
+            Self::Redis(settings) => settings.router_replicas,
+            Self::Queue(settings) => settings.router_replicas,
+            _ => 0,
+        }
+    }
+
     /// All routers before the tier's members together.
     #[must_use]
     pub fn routers(&self) -> Size {

@@ -214,8 +214,10 @@ fn cost(plan: &Plan) -> String {
 /// A sentence about all that a plan has, for the top of a sizing note.
 #[must_use]
 pub(super) fn summary(plan: &Plan) -> String {
-    let (low, high): (u32, u32) =
-        plan.tiers.iter().fold((0, 0), |(low, high), tier| (low + tier.replicas.min, high + tier.replicas.max));
+    let (low, high): (u32, u32) = plan.tiers.iter().fold((0, 0), |(low, high), tier| {
+        let with_routers = |pods: u32| pods.saturating_add(tier.settings.router_pods());
+        (with_routers(tier.replicas.min).saturating_add(low), with_routers(tier.replicas.max).saturating_add(high))
+    });
     let count = pods(Replicas { min: low, max: high });
     let cpu: u64 = plan.tiers.iter().map(|tier| tier.total.cpu.0).sum();
     let memory: u64 = plan.tiers.iter().map(|tier| tier.total.memory.0).sum();

@@ -5,7 +5,7 @@ use askama::Template;
 use super::assumptions::{Assumption, assumptions};
 use super::climb::{self, Shown};
 use super::drawing::{self, Drawing};
-use super::words::{graded, grouped, money, pods, routers, span};
+use super::words::{graded, grouped, money, pods, span};
 use super::{ReportError, Subject};
 use crate::api::ProposedChange;
 use crate::domain::{Bytes, Millicores, ValidApp, ValidLoad};
@@ -192,8 +192,8 @@ fn asked(app: &ValidApp) -> Vec<(&'static str, String)> {
 /// All pods, those of routers included.
 pub(super) fn all_pods(plan: &Plan) -> Replicas {
     plan.tiers.iter().fold(Replicas::default(), |sum, tier| Replicas {
-        min: sum.min.saturating_add(tier.replicas.min).saturating_add(routers(tier)),
-        max: sum.max.saturating_add(tier.replicas.max).saturating_add(routers(tier)),
+        min: sum.min.saturating_add(tier.replicas.min).saturating_add(tier.settings.router_pods()),
+        max: sum.max.saturating_add(tier.replicas.max).saturating_add(tier.settings.router_pods()),
     })
 }
 
@@ -206,7 +206,11 @@ fn takes(plan: &Plan) -> Vec<Card> {
         card(
             "Pods",
             span(all_pods(plan)),
-            if plan.tiers.iter().any(|tier| routers(tier) > 0) { "routers included" } else { "of all tiers" },
+            if plan.tiers.iter().any(|tier| tier.settings.router_pods() > 0) {
+                "routers included"
+            } else {
+                "of all tiers"
+            },
         ),
         card("CPU", format!("{} cores", grouped(cores)), "at the most pods"),
         card("Memory", size_text(Bytes(sum(|tier| tier.total.memory.0))), "at the most pods"),
@@ -255,7 +259,7 @@ fn tiers(plan: &Plan) -> Vec<TierRow> {
     let ours = plan.tiers.iter().map(|tier| TierRow {
         name: titled(&tier.tier.to_string(), &tier.name),
         engine: tier.engine.clone(),
-        pods: match routers(tier) {
+        pods: match tier.settings.router_pods() {
             0 => span(tier.replicas),
             routers => format!("{} + {routers} routers", span(tier.replicas)),
         },

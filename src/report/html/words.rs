@@ -1,7 +1,7 @@
 //! Numbers and sizes as the page writes them.
 
 use crate::planner::packing::{figure, size_text};
-use crate::planner::{Replicas, Size, TierPlan, TierSettings};
+use crate::planner::{Replicas, Size};
 
 /// A number with as many decimals as mean something, thousands apart: `1,736,438`.
 pub(super) fn grouped(value: f64) -> String {
@@ -43,15 +43,6 @@ pub(super) fn span(replicas: Replicas) -> String {
 /// `1 pod`, `6 to 12 pods`.
 pub(super) fn pods(replicas: Replicas) -> String {
     format!("{} {}", span(replicas), if replicas.max == 1 { "pod" } else { "pods" })
-}
-
-/// Pods of the routers before a tier's members.
-pub(super) fn routers(tier: &TierPlan) -> u32 {
-    match &tier.settings {
-        TierSettings::Redis(settings) => settings.router_replicas,
-        TierSettings::Queue(settings) => settings.router_replicas,
-        _ => 0,
-    }
 }
 
 /// `1 CPU, 320 MiB, 10 GiB disk`; without a volume only the first two.

@@ -3,7 +3,7 @@
 use crate::domain::{Backing, ValidApp, ValidLoad};
 use crate::planner::packing::size_text;
 use crate::planner::{DemandFigures, ExternalPlan, Plan, Reason, Tier, TierPlan};
-use crate::report::html::words::{grouped, pods, routers, size};
+use crate::report::html::words::{grouped, pods, size};
 
 /// One box.
 #[derive(Debug, Clone, PartialEq)]
@@ -229,7 +229,7 @@ fn unique(tier: &TierPlan) -> Node {
 
 /// A service or a worker.
 fn named(tier: &TierPlan) -> Node {
-    let routers = match routers(tier) {
+    let routers = match tier.settings.router_pods() {
         0 => String::new(),
         count => format!(" + {count} routers"),
     };
