@@ -20,9 +20,7 @@ pub fn availability(ctx: &Context<'_>, tiers: &[TierPlan], findings: &mut Vec<Fi
     let planned = together.min(cap);
     let promised = ctx.objective.objective;
     if planned < promised && promised <= cap {
-        let weakest = parts.iter().fold(None::<&AvailabilityPart>, |worst, part| {
-            if worst.is_none_or(|worst| part.percent < worst.percent) { Some(part) } else { worst }
-        });
+        let weakest = parts.iter().min_by(|a, b| a.percent.total_cmp(&b.percent));
         let weakest = weakest.map_or_else(String::new, |part| {
             format!("; {} {} with {} of {} gives least", part.tier, part.name, part.needed, part.members)
         });
