@@ -7,8 +7,9 @@ mod common;
 
 use std::fmt::Write;
 
+use scaledapp::planner::delay::{Moments, Waiting};
 use scaledapp::planner::formulary::formula;
-use scaledapp::planner::response::{Waiting, Work};
+use scaledapp::planner::response::Work;
 use scaledapp::planner::{Plan, Tier, TierPlan, TierSettings};
 
 const SPEC: &str = "targets:
@@ -108,63 +109,81 @@ fn availability(example: &mut Example, plan: &Plan) {
     example.step("99.9 % is more, so every tier survives the loss of a node or of one of three zones, and the database has 3 members");
 }
 
-/// What the queries of a page wait for the database, in milliseconds.
-fn queries(example: &mut Example, reads: f64, writes: f64) -> f64 {
-    let offered = (writes * 0.5 * 1.67 + reads * 0.7 * 1.2) / 1000.0 * 1.2;
-    let share = example.calc(
-        "the busiest member of the database (below) has 1 core, of which this share of the queries finds it busy",
-        "erlang_c_p_wait",
-        &[("servers", 1.0), ("offered", offered)],
-        "",
+/// What the queries of a page wait for the database.
+fn queries(example: &mut Example, reads: f64, writes: f64) -> Waiting {
+    let mut member = |which: &str, reads: f64, writes: f64, write: f64| {
+        let (read, write) = (1.2 * 1.2, write * 1.2);
+        let offered = (reads * read + writes * write) / 1000.0;
+        let share = example.calc(which, "erlang_c_p_wait", &[("servers", 1.0), ("offered", offered)], "");
+        let work = Moments::mixed([(reads, Moments::exponential(read)), (writes, Moments::exponential(write))]);
+        let waiting = Waiting::of_servers(1, offered, &work);
+        same(share, waiting.share);
+        example.step(&format!(
+            "those wait {} ms: a core that is found busy is so for {} ms more, and {} of it is idle",
+            short(waiting.mean),
+            short(work.rest()),
+            short(1.0 - offered)
+        ));
+        waiting
+    };
+    let primary = member(
+        "the primary (below) has 1 core, of which this share of its queries finds it busy",
+        reads * 0.3,
+        writes,
+        1.67,
     );
-    let each = 1.67 * 1.2 / (1.0 - offered);
-    let waits = 5.0 * share * each + (5.0 * share * (2.0 - share)).sqrt() * each;
+    let replica = member(
+        "and the replica, with one of two lost, which replays the writes in half of their time",
+        reads * 0.7,
+        writes,
+        1.67 / 2.0,
+    );
+    let both = primary.repeated(0.5 + 4.5 * 0.3).and(replica.repeated(4.5 * 0.7));
     example.step(&format!(
-        "those wait {} ms, so the 5 queries of a page wait {} ms together, mean and one standard deviation",
-        short(each),
-        short(waits)
+        "of a page's 5 queries 1.85 go to the primary and 3.15 to a replica: {} of the pages wait, {} ms on average",
+        short(both.share),
+        short(both.mean)
     ));
-    waits
+    both
 }
 
 /// Pods of a size that keep the latency: the fewest that are 85 % busy at most, more while over 1 of 100 pages are late.
-fn bearing(example: &mut Example, busy: f64, cores: f64, within: f64) -> Option<f64> {
+fn bearing(example: &mut Example, busy: f64, cores: f64, queries: Waiting) -> Option<f64> {
     let (offered, size) = (busy / cores, format!("a pod of {cores} core"));
     let own = 150.0 / cores;
-    if own >= within {
-        example.step(&format!(
-            "{size}: 99 of 100 pages take {own} ms without any load, and {} are left: too slow",
-            short(within)
-        ));
+    if own >= 500.0 {
+        example
+            .step(&format!("{size}: 99 of 100 pages take {own} ms without any load, and 500 are promised: too slow"));
         return None;
     }
-    let (page, mut pods) = (Work::of_request(40.0, 150.0), (offered / 0.85).ceil());
-    let left = (page.rest() * 0.988 + 0.25 * 0.0123) / cores;
+    let page = Work::of_request(40.0, 150.0).at_speed(cores);
+    let all = Moments::mixed([(1.0, page.moments()), (1.0, Moments::constant(0.5 / cores))]);
+    let (mut pods, alone) = ((offered / 0.85).ceil(), page.later_than(500.0, [Waiting::NONE, queries]));
     example.step(&format!(
-        "{size}: {} busy servers, {pods} at 85 %; one that is found busy is so for {} ms more",
+        "{size}: {} busy servers, {pods} at 85 %; one that is found busy is so for {} ms more; without waiting for a pod {} % of the pages take longer than 500 ms",
         short(offered),
-        short(left)
+        short(all.rest()),
+        short(alone * 100.0)
     ));
     loop {
         let inputs = [("servers", pods), ("offered", offered)];
         let share = example.calc(&format!("{pods} pods, share of the pages that wait"), "erlang_c_p_wait", &inputs, "");
-        let idle = pods - offered;
-        let rate = idle / (idle + 1.0) / left;
-        let late = page.at_speed(cores).later_than(within, Waiting { share, rate });
+        let waiting = Waiting::of_servers(pods as u32, offered, &all).then(all.rest(), all.variation_of_rest());
+        same(share, waiting.share);
+        let late = page.later_than(500.0, [waiting, queries]);
         example.step(&format!(
-            "those wait {} ms, for what is before them everywhere and then for their own pod: {} % of all take longer than {} ms",
-            short(1.0 / rate),
-            short(late * 100.0),
-            short(within)
+            "those wait {} ms, for what is before them everywhere and then for their own pod: {} % of all take longer than 500 ms",
+            short(waiting.mean),
+            short(late * 100.0)
         ));
-        if late <= 0.01 {
+        if late - alone <= 0.95 * (0.01 - alone) {
             return Some(pods);
         }
         pods += 1.0;
     }
 }
 
-fn web(example: &mut Example, plan: &Plan, dynamic: f64, waits: f64) {
+fn web(example: &mut Example, plan: &Plan, dynamic: f64, queries: Waiting) {
     example.title("Web");
     let planned = plan.web("web").unwrap();
     let busy = dynamic * 0.040 + dynamic * 0.0005;
@@ -175,11 +194,10 @@ fn web(example: &mut Example, plan: &Plan, dynamic: f64, waits: f64) {
         short(busy)
     ));
     same(busy * 1000.0, planned.requirement.cpu_millicores);
-    let within = 500.0 - waits;
     for cores in [0.1, 0.25] {
-        assert_eq!(bearing(example, busy, cores, within), None);
+        assert_eq!(bearing(example, busy, cores, queries), None);
     }
-    let pods = bearing(example, busy, 0.5, within).unwrap();
+    let pods = bearing(example, busy, 0.5, queries).unwrap();
     let pods = example.calc("with one of three zones lost", "pods_with_spare", &[("n", pods), ("zones", 3.0)], "pods");
     same(pods, f64::from(planned.replicas.max));
     same(500.0, planned.per_replica.cpu.0 as f64);

@@ -243,8 +243,9 @@ impl Web {
             .collect();
         let routed = services.iter().any(|service| !service.paths.is_empty());
         let edge = routed && (ctx.app.proxy.is_some() || ladder::web_trigger(ctx, &needs).is_some());
+        let edges = edge.then(|| edge::pods(ctx));
         for (service, (_, shape)) in services.iter().zip(&mut needs) {
-            shape.queue = web::queue(edge && web::waits_together(ctx.app, service));
+            shape.queue = web::queue(ctx.app, service, edges);
         }
         let tiers: Vec<TierPlan> = services
             .iter()

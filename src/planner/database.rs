@@ -4,11 +4,12 @@
 //! one member, or three and more when the objective or the reads ask for it. A recorded size
 //! stands while it fits (`settle`); its settings are in `engine_settings`.
 
+use super::delay::{Moments, Waiting};
 use super::model::{CPU_STEPS, quarter_step};
 use super::packing::{Context, figure, scaled, size_text};
 use super::plan::{FindingKind, Severity, Size};
 use super::pool::{self, Caps, PoolPods, Wanted};
-use super::queueing::{erlang_c, square_root_staffing, staffing_quality};
+use super::queueing::{square_root_staffing, staffing_quality};
 use super::replication::{Replication, replication};
 use super::{Finding, plan::Requirement};
 use crate::api::{Pooling, Trigger};
@@ -117,28 +118,36 @@ pub fn staffed(ctx: &Context<'_>, busy: f64) -> f64 {
     square_root_staffing(busy, staffing_quality(ctx.objective.objective)) * ctx.catalogue.database_overhead.value
 }
 
-/// What the queries of one dynamic request wait together for a core of a fresh database of our own, in milliseconds:
-/// the mean and one standard deviation, by Erlang's model C. Nothing where a pin is too small, which is told.
+/// What the queries of one dynamic request wait together for a core of a fresh database of our own. Nothing where a pin
+/// is too small, which is told.
 #[must_use]
-pub fn waits_ms(ctx: &Context<'_>) -> f64 {
+pub fn waits(ctx: &Context<'_>) -> Waiting {
     let soon = &ctx.demands.soon;
     if ctx.app.database.is_none() || soon.computed <= 0.0 {
-        return 0.0;
+        return Waiting::NONE;
     }
     let need = need(ctx, 0);
     let count = members(ctx, &need).count;
     let cpu = pin(ctx).cpu.unwrap_or_else(|| cpu_for(ctx, &need, count));
     let servers = (cpu.0 / 1000).max(1) as u32;
-    let speed = cpu.cores() / f64::from(servers);
-    let offered = busy(ctx, &need, count) * ctx.catalogue.database_overhead.value / speed;
-    let idle = f64::from(servers) - offered;
-    if idle <= 0.0 {
-        return 0.0;
+    let slower = ctx.catalogue.database_overhead.value * f64::from(servers) / cpu.cores();
+    let (read, write) = (ctx.catalogue.read_cpu_ms.value * slower, ctx.catalogue.write_cpu_ms.value * slower);
+    // What a member waits for: its reads, and its writes or the replay of those of the primary, a second.
+    let member = |reads: f64, writes: f64, write: f64| {
+        let offered = (reads * read + writes * write) / 1000.0;
+        let work = Moments::mixed([(reads, Moments::exponential(read)), (writes, Moments::exponential(write))]);
+        if offered < f64::from(servers) { Waiting::of_servers(servers, offered, &work) } else { Waiting::NONE }
+    };
+    let away = if count < 3 { 0.0 } else { ctx.catalogue.offload_share.value };
+    let primary = member(soon.reads * (1.0 - away), soon.writes, write);
+    let queries = |count: f64| count / soon.computed;
+    let waits = primary.repeated(queries(soon.reads * (1.0 - away) + soon.writes));
+    if count < 3 {
+        return waits;
     }
-    let longest = ctx.catalogue.read_cpu_ms.value.max(ctx.catalogue.write_cpu_ms.value);
-    let (share, each) = (erlang_c(servers, offered), longest * ctx.catalogue.database_overhead.value / speed / idle);
-    let queries = (soon.reads + soon.writes) / soon.computed;
-    queries * share * each + (queries * share * (2.0 - share)).sqrt() * each
+    let replaying = write * ctx.catalogue.replay_share.value;
+    let replica = member(soon.reads * away / f64::from(count - 2), soon.writes, replaying);
+    waits.and(replica.repeated(queries(soon.reads * away)))
 }
 
 /// Memory of a member with so many cores.

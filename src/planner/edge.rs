@@ -38,16 +38,34 @@ pub fn need(ctx: &Context<'_>) -> EdgeNeed {
     }
 }
 
+/// Cores that bear the peak.
+fn staffed(ctx: &Context<'_>, need: &EdgeNeed) -> f64 {
+    need.busy / ctx.catalogue.utilisation_ceiling.value
+}
+
+/// The largest CPU of a pod.
+fn largest(ctx: &Context<'_>) -> Millicores {
+    CPU_STEPS[5].min(ctx.largest.cpu)
+}
+
+/// Pods that bear the peak when one node or zone is lost.
+fn bearing(ctx: &Context<'_>, need: &EdgeNeed) -> u32 {
+    ((staffed(ctx, need) / largest(ctx).cores()).ceil() as u32).max(1)
+}
+
+/// How many pods an edge has.
+#[must_use]
+pub fn pods(ctx: &Context<'_>) -> u32 {
+    with_spare(bearing(ctx, &need(ctx)), ctx.environment.zones).max(2)
+}
+
 /// Pods and settings of the edge; `web` are the planned services that it reaches.
 #[must_use]
 pub fn plan(ctx: &Context<'_>, web: &[&TierPlan]) -> TierPlan {
     let need = need(ctx);
     let catalogue = ctx.catalogue;
-    let staffed = need.busy / catalogue.utilisation_ceiling.value;
-    let largest = CPU_STEPS[5].min(ctx.largest.cpu);
-    // Pods that bear the peak when one node or zone is lost.
-    let bearing = ((staffed / largest.cores()).ceil() as u32).max(1);
-    let count = with_spare(bearing, ctx.environment.zones).max(2);
+    let largest = largest(ctx);
+    let (staffed, bearing, count) = (staffed(ctx, &need), bearing(ctx, &need), pods(ctx));
     let cpu = cpu_step(staffed / f64::from(bearing)).min(largest);
     let each = need.connections / f64::from(bearing);
     let max_connections = ((each / 500.0).ceil().max(2.0) as u32).saturating_mul(500);

@@ -191,7 +191,7 @@ fn lacks(at: &ValidApp, catalogue: &Catalogue, environment: &Environment, plan: 
 /// A service of which so many pods of this size do not keep the latency, or one does not hold its process.
 fn slow(ctx: &Context<'_>, plan: &Plan, has: &TierPlan) -> Option<String> {
     let service = ctx.app.services.iter().find(|service| service.name == has.name)?;
-    let queue = web::queue(plan.tier(Tier::Edge).is_some() && web::waits_together(ctx.app, service));
+    let queue = web::queue(ctx.app, service, plan.tier(Tier::Edge).map(|edge| edge.replicas.max));
     let most = has.replicas.max;
     match web::fewest_pods(ctx, service, has.per_replica.cpu, queue) {
         Some(pods) if pods <= most => {

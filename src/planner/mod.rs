@@ -14,6 +14,7 @@ pub mod changes;
 pub mod climb;
 pub mod comparison;
 pub mod database;
+pub mod delay;
 pub mod demand;
 pub mod diff;
 pub mod edge;

@@ -2,15 +2,18 @@
 //!
 //! `cpuPerRequest` is a mean and `serviceTime.p99` a quantile. Up to the ratio of an exponential time, `ln 100`, the
 //! spread is the processor's: a lognormal time with that mean and that quantile. What is beyond is time in which no
-//! core is busy, the same for each request, and the processor's time is exponential. Waiting is Erlang's, for times
-//! of another spread as Allen and Cunneen 1990 scale it. Times are in milliseconds.
+//! core is busy, the same for each request, and the processor's time is exponential. Times are in milliseconds.
 
 use std::f64::consts::TAU;
+
+use super::delay::{Moments, Waiting};
 
 /// The normal quantile of 99 %.
 const Z99: f64 = 2.326_347_87;
 /// Panels of Simpson's rule over the lognormal's body.
 const PANELS: u32 = 32;
+/// How much two rates differ at least, as a share, where a formula divides by their difference.
+const ALIKE: f64 = 1e-4;
 /// Standard deviations beyond which nothing is.
 const FAR: f64 = 7.0;
 
@@ -33,15 +36,6 @@ pub struct Work {
     spread: Spread,
     /// Time in which no core is busy.
     beside: f64,
-}
-
-/// Waiting before the work: what share waits, and at which rate a wait ends.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Waiting {
-    /// Share that waits at all.
-    pub share: f64,
-    /// Ends of waiting a millisecond.
-    pub rate: f64,
 }
 
 impl Work {
@@ -88,46 +82,107 @@ impl Work {
         on_core + self.beside
     }
 
-    /// Mean of what is left of it on a core that is found busy with it: half of its second moment over its mean.
+    /// Moments of its time on a core; of a job, of the jobs that others wait for.
     #[must_use]
-    pub fn rest(&self) -> f64 {
-        self.mean
-            * match self.spread {
-                Spread::Constant => 0.5,
-                Spread::Lognormal(deviation) => (deviation * deviation).exp() / 2.0,
-                Spread::Usual | Spread::Exponential => 1.0,
+    pub fn moments(&self) -> Moments {
+        match self.spread {
+            Spread::Constant => Moments::constant(self.mean),
+            Spread::Usual | Spread::Exponential => Moments::exponential(self.mean),
+            Spread::Lognormal(deviation) => {
+                let (first, grows) = (self.mean, (deviation * deviation).exp());
+                Moments { first, second: first.powi(2) * grows, third: first.powi(3) * grows.powi(3) }
             }
+        }
     }
 
-    /// The share that takes longer than `limit`, waiting and work together.
+    /// The share that takes longer than `limit`: two waits, one after the other, and the work.
     #[must_use]
-    pub fn later_than(&self, limit: f64, waiting: Waiting) -> f64 {
+    pub fn later_than(&self, limit: f64, [one, other]: [Waiting; 2]) -> f64 {
         let limit = limit - self.beside;
+        let late = self.late_after_both(limit, one, other);
+        // Of two laws with the same moments the one that is worse for this limit.
+        let even = one.evenly().map_or(0.0, |(least, most)| {
+            let beyond = self.late_between(limit - other.all(), least, most);
+            (1.0 - one.share) * self.late_after_both(limit, Waiting::NONE, other) + one.share * beyond
+        });
+        late.max(even)
+    }
+
+    fn late_after_both(&self, limit: f64, one: Waiting, other: Waiting) -> f64 {
+        let mut late = 0.0;
+        for (first, second) in one.parts().flat_map(|first| other.parts().map(move |second| (first, second))) {
+            let left = limit - first.least - second.least;
+            late += first.weight * second.weight * self.late_at(left, first.rate, second.rate);
+        }
+        late
+    }
+
+    /// The share that with two exponential times of these rates before it takes longer than `limit`.
+    fn late_at(&self, limit: f64, one: Option<f64>, other: Option<f64>) -> f64 {
         if limit <= 0.0 {
             return 1.0;
         }
-        let rate = waiting.rate;
+        match (one, other) {
+            (None, None) => self.late_alone(limit),
+            (Some(rate), None) | (None, Some(rate)) => self.late_after(limit, rate),
+            (Some(one), Some(other)) => {
+                // Both rates alike are a limit of the difference of the two exponentials.
+                let other = if (one / other - 1.0).abs() < ALIKE { one * (1.0 + ALIKE) } else { other };
+                (other * self.late_after(limit, one) - one * self.late_after(limit, other)) / (other - one)
+            }
+        }
+    }
+
+    /// The share that takes longer than `limit` after a wait that is spread evenly over these bounds.
+    fn late_between(&self, limit: f64, least: f64, most: f64) -> f64 {
+        let width = (most - least).max(1e-9);
+        let over = |work: f64| ((most - (limit - work)) / width).clamp(0.0, 1.0);
         match self.spread {
-            Spread::Constant | Spread::Usual if limit < self.mean => 1.0,
-            Spread::Constant | Spread::Usual => waiting.share * (-rate * (limit - self.mean)).exp(),
+            Spread::Constant | Spread::Usual => over(self.mean),
+            Spread::Exponential => {
+                simpson(0.0, 1.0, |step| (-(limit - least - step * width).max(0.0) / self.mean).exp())
+            }
+            Spread::Lognormal(deviation) => {
+                let half = deviation * deviation / 2.0;
+                let at = |z: f64| self.mean * (deviation * z - half).exp();
+                simpson(-FAR, FAR, |z| density(z) * over(at(z)))
+            }
+        }
+    }
+
+    /// The share whose time on a core is longer than `limit`.
+    fn late_alone(&self, limit: f64) -> f64 {
+        match self.spread {
+            Spread::Constant | Spread::Usual => f64::from(limit < self.mean),
+            Spread::Exponential => (-limit / self.mean).exp(),
+            Spread::Lognormal(deviation) => {
+                let bound = (((limit / self.mean).ln() + deviation * deviation / 2.0) / deviation).max(-FAR);
+                simpson(bound, bound + FAR, density)
+            }
+        }
+    }
+
+    /// The share that takes longer than `limit` after an exponential time with this rate.
+    fn late_after(&self, limit: f64, rate: f64) -> f64 {
+        let alone = self.late_alone(limit);
+        match self.spread {
+            Spread::Constant | Spread::Usual if alone > 0.0 => alone,
+            Spread::Constant | Spread::Usual => (-rate * (limit - self.mean)).exp(),
             Spread::Exponential => {
                 let own = 1.0 / self.mean;
-                let alone = (-own * limit).exp();
                 let gap = (own - rate) * limit;
-                // Both rates alike are a limit of the difference of the two exponentials.
                 let both = if gap.abs() < 1e-6 {
                     own * limit * alone
                 } else {
                     ((-rate * limit).exp() - alone) * own * limit / gap
                 };
-                alone + waiting.share * both
+                alone + both
             }
             Spread::Lognormal(deviation) => {
-                let at = |z: f64| self.mean * (deviation * z - deviation * deviation / 2.0).exp();
-                let bound = ((limit / self.mean).ln() + deviation * deviation / 2.0) / deviation;
-                let late = simpson(bound.max(-FAR), bound.max(-FAR) + FAR, density);
-                let body = simpson(-FAR, bound.max(-FAR), |z| density(z) * (-rate * (limit - at(z)).max(0.0)).exp());
-                late + waiting.share * body
+                let half = deviation * deviation / 2.0;
+                let bound = (((limit / self.mean).ln() + half) / deviation).max(-FAR);
+                let at = |z: f64| self.mean * (deviation * z - half).exp();
+                alone + simpson(-FAR, bound, |z| (-z * z / 2.0 - rate * (limit - at(z)).max(0.0)).exp() / TAU.sqrt())
             }
         }
     }
@@ -150,14 +205,16 @@ fn simpson(from: f64, to: f64, value: impl Fn(f64) -> f64) -> f64 {
 mod tests {
     use super::*;
 
-    const NONE: Waiting = Waiting { share: 0.0, rate: 1.0 };
-
     #[test]
     fn without_load_one_in_a_hundred_is_later_than_the_quantile() {
         for (mean, p99) in [(50.0, 200.0), (50.0, 60.0), (50.0, 230.0), (2.0, 20.0), (10.0, 500.0)] {
             let work = Work::of_request(mean, p99);
             assert!((work.p99() / p99 - 1.0).abs() < 1e-6, "{mean} {p99}");
-            assert!((work.later_than(p99, NONE) - 0.01).abs() < 1e-5, "{mean} {p99} {}", work.later_than(p99, NONE));
+            assert!(
+                (work.later_than(p99, [Waiting::NONE; 2]) - 0.01).abs() < 1e-5,
+                "{mean} {p99} {}",
+                work.later_than(p99, [Waiting::NONE; 2])
+            );
         }
     }
 
@@ -165,7 +222,7 @@ mod tests {
     fn exponential_work_is_as_late_as_one_server_makes_it() {
         // M/M/1: the response is exponential with the rate that is left.
         let work = Work { mean: 10.0, spread: Spread::Exponential, beside: 0.0 };
-        let late = work.later_than(100.0, Waiting { share: 0.7, rate: 0.03 });
+        let late = work.later_than(100.0, [Waiting { share: 0.7, mean: 1.0 / 0.03, variation: 1.0 }, Waiting::NONE]);
         assert!((late - (-3.0_f64).exp()).abs() < 1e-9, "{late}");
     }
 

@@ -3,9 +3,10 @@
 //! Knows servers, their speed and what work may wait; no tier, no size, no spec. Formulae are in `queueing`.
 
 use super::availability::survivors;
+use super::delay::{Moments, Waiting};
 use super::plan::Replicas;
-use super::queueing::{erlang_c, smallest};
-use super::response::{Waiting, Work};
+use super::queueing::smallest;
+use super::response::Work;
 
 /// By how much the use of CPU may differ from an autoscaler's target without that it does anything: Kubernetes'
 /// default tolerance of a HorizontalPodAutoscaler.
@@ -20,6 +21,9 @@ const RARELY_BUSY: f64 = 0.9;
 /// Share of work that may take longer than promised.
 const LATE: f64 = 0.01;
 
+/// How much of the room for late work is given to waiting: the rest is for what two moments do not say.
+const TRUSTED: f64 = 0.95;
+
 /// Pods of one size, what their work takes, and what was promised.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Crew {
@@ -27,8 +31,10 @@ pub struct Crew {
     pub each: u32,
     /// A piece of work on one of them.
     pub work: Work,
-    /// Mean of what is left of the work, of any kind, that a busy server is found with, in milliseconds.
-    pub rest: f64,
+    /// Moments of the work of any kind on one of them.
+    pub all: Moments,
+    /// What the work waits for elsewhere, however many pods there are.
+    pub elsewhere: Waiting,
     /// Within which 99 of 100 are to be done, in milliseconds.
     pub promise: f64,
     /// How work finds a server.
@@ -42,7 +48,12 @@ pub enum Queue {
     Common,
     /// It goes to the pod with the least under way, and waits there.
     ShortestOfPods,
-    /// It goes to any pod in turn, and waits there.
+    /// So many senders give it to one pod after the other, each by itself, and it waits there.
+    InTurn {
+        /// How many senders.
+        senders: u32,
+    },
+    /// It goes to any pod, and waits there.
     OfEachPod,
 }
 
@@ -88,29 +99,45 @@ impl Crew {
             return false;
         }
         let (servers, load) = match self.queue {
-            Queue::OfEachPod => (self.each, offered / f64::from(pods)),
+            Queue::OfEachPod | Queue::InTurn { .. } => (self.each, offered / f64::from(pods)),
             Queue::Common | Queue::ShortestOfPods => (pods.saturating_mul(self.each), offered),
         };
-        let idle = f64::from(servers) - load;
-        if idle <= 0.0 {
+        if load >= f64::from(servers) {
             return false;
         }
-        if servers >= MANY_SERVERS && load <= RARELY_BUSY * f64::from(servers) {
-            return true;
+        let waiting = if servers >= MANY_SERVERS && load <= RARELY_BUSY * f64::from(servers) {
+            Waiting::NONE
+        } else {
+            self.waiting(pods, servers, load)
+        };
+        let late = |waiting: Waiting| self.work.later_than(self.promise, [waiting, self.elsewhere]);
+        let alone = late(Waiting::NONE);
+        late(waiting) - alone <= TRUSTED * (LATE - alone)
+    }
+
+    fn waiting(&self, pods: u32, servers: u32, load: f64) -> Waiting {
+        let random = || Waiting::of_servers(servers, load, &self.all);
+        match self.queue {
+            // Who waits at a pod waits for what is before it everywhere, and then for one of that pod's own servers.
+            Queue::ShortestOfPods if pods > 1 => {
+                random().then(self.all.rest() / f64::from(self.each), self.all.variation_of_rest())
+            }
+            Queue::InTurn { senders } => Waiting::in_turn(servers, load, &self.all, senders, pods),
+            _ => random(),
         }
-        // Who waits at a pod waits for what is before it everywhere, and then for one of that pod's own servers.
-        let each = f64::from(self.each);
-        let apart = self.queue == Queue::ShortestOfPods && pods > 1;
-        let ends = if apart { idle * each / (idle + each) } else { idle };
-        let waiting = Waiting { share: erlang_c(servers, load), rate: ends / self.rest };
-        self.work.later_than(self.promise, waiting) <= LATE
+    }
+
+    /// Whether 99 of 100 pieces of work would be done within the promise by pods without number.
+    #[must_use]
+    pub fn possible(&self) -> bool {
+        self.slack() > 0.0 && self.work.later_than(self.promise, [Waiting::NONE, self.elsewhere]) <= LATE
     }
 
     /// The fewest pods that keep waiting and use; none when no number does.
     #[must_use]
     pub fn fewest(&self, offered: f64, ceilings: Ceilings) -> Option<Fit> {
         let by_use = by_use(self.each, offered, ceilings);
-        if self.slack() <= 0.0 {
+        if !self.possible() {
             return None;
         }
         let pods = smallest(by_use, |pods| self.keeps(pods, offered))?;

@@ -10,6 +10,7 @@ use reasons::reasons;
 
 use super::availability::with_spare;
 use super::database;
+use super::delay::{Moments, Waiting};
 use super::model::{CPU_STEPS, quarter_step};
 use super::packing::{Context, Packing, size_text, tier_plan};
 use super::plan::{
@@ -31,14 +32,14 @@ pub struct WebNeed {
     pub busy_horizon: f64,
     /// CPU time of a request in milliseconds.
     pub cpu_ms: f64,
-    /// What the latency objective leaves for waiting, in milliseconds; at most 0 when it leaves nothing.
-    pub slack_ms: f64,
     /// A request without load, on a whole core.
     pub work: Work,
-    /// What is promised less what queries wait for the database at peak, in milliseconds.
+    /// Moments of the requests' times on a whole core, dynamic and static ones.
+    pub all: Moments,
+    /// What the queries of a request wait for the database at peak.
+    pub queries: Waiting,
+    /// What is promised, in milliseconds.
     pub promise_ms: f64,
-    /// Mean of what is left of the request, dynamic or static, that a whole core is found busy with, in milliseconds.
-    pub rest_ms: f64,
     /// Memory at work of a pod of one core.
     pub memory: Bytes,
     /// Whether memory grows with the cores of a pod.
@@ -74,7 +75,10 @@ pub struct Shape {
 impl Shape {
     /// Of so many pods those whose requests wait together.
     fn together(self, pods: u32) -> u32 {
-        if self.queue == Queue::OfEachPod { 1 } else { pods }
+        match self.queue {
+            Queue::OfEachPod | Queue::InTurn { .. } => 1,
+            Queue::Common | Queue::ShortestOfPods => pods,
+        }
     }
 }
 
@@ -86,21 +90,16 @@ pub fn need(ctx: &Context<'_>, service: &ValidService) -> WebNeed {
     let static_ms = ctx.catalogue.static_cpu_ms.value.min(cpu_ms);
     let busy = |dynamic: f64, statics: f64| (dynamic * cpu_ms + statics * static_ms) * service.request_share / 1000.0;
     let work = Work::of_request(cpu_ms, own_p99(ctx));
-    let promise_ms = ctx.app.targets.latency_p99.value.0 as f64 - super::database::waits_ms(ctx);
-    let (of_dynamic, of_statics) = (ctx.demands.horizon.computed * cpu_ms, ctx.demands.horizon.served * static_ms);
-    let rest_ms = if of_dynamic > 0.0 {
-        (of_dynamic * work.rest() + of_statics * static_ms / 2.0) / (of_dynamic + of_statics)
-    } else {
-        work.rest()
-    };
+    let horizon = &ctx.demands.horizon;
+    let all = Moments::mixed([(horizon.computed, work.moments()), (horizon.served, Moments::constant(static_ms))]);
     WebNeed {
         busy_now: busy(ctx.demands.now.computed, ctx.demands.now.served),
         busy_horizon: busy(ctx.demands.horizon.computed, ctx.demands.horizon.served),
         cpu_ms,
-        slack_ms: promise_ms - work.p99(),
         work,
-        promise_ms,
-        rest_ms,
+        all,
+        queries: database::waits(ctx),
+        promise_ms: ctx.app.targets.latency_p99.value.0 as f64,
         memory: profile.memory_per_replica.value,
         memory_per_core: matches!(profile.memory_per_replica.origin, Origin::Default { .. }),
         volumes: service.container.volumes_in_memory,
@@ -147,14 +146,15 @@ pub fn ceilings(ctx: &Context<'_>) -> Ceilings {
 /// Pods of a size as servers, with what a request may wait for one of them.
 fn crew(need: &WebNeed, cpu: Millicores, queue: Queue) -> Crew {
     let (each, speed) = servers(cpu);
-    Crew { each, work: need.work.at_speed(speed), rest: need.rest_ms / speed, promise: need.promise_ms, queue }
+    let (work, all) = (need.work.at_speed(speed), need.all.slower(1.0 / speed));
+    Crew { each, work, all, elsewhere: need.queries, promise: need.promise_ms, queue }
 }
 
 /// The fewest pods of a size that keep latency and use; none when the pod is too slow for the objective.
 fn fewest(ctx: &Context<'_>, need: &WebNeed, cpu: Millicores, busy: f64, queue: Queue) -> Option<Fit> {
     let (each, speed) = servers(cpu);
     // Without room for waiting the plan is refused anyway; it is still sized by use.
-    if need.slack_ms <= 0.0 {
+    if !crew(need, Millicores(1000), queue).possible() {
         return Some(Fit { pods: by_use(each, busy / speed, ceilings(ctx)), by_wait: false });
     }
     crew(need, cpu, queue).fewest(busy / speed, ceilings(ctx))
@@ -174,17 +174,15 @@ pub fn memory_at_work(ctx: &Context<'_>, service: &ValidService, cpu: Millicores
     need.memory.0 as f64 * need.times(cpu) + need.volumes.0 as f64
 }
 
-/// How requests wait for pods: for the one with the least under way, or for any in turn.
+/// How the requests of a service find its pods, behind so many pods of the edge; none where there is no edge.
 #[must_use]
-pub const fn queue(together: bool) -> Queue {
-    if together { Queue::ShortestOfPods } else { Queue::OfEachPod }
-}
-
-/// Whether the requests of a service wait in one queue for all of its pods, where there is an edge.
-#[must_use]
-pub fn waits_together(app: &ValidApp, service: &ValidService) -> bool {
+pub fn queue(app: &ValidApp, service: &ValidService, edges: Option<u32>) -> Queue {
     let balancing = app.ingress.as_ref().map_or(LoadBalancing::default(), |ingress| ingress.load_balancing);
-    balancing == LoadBalancing::LeastRequests && !service.paths.is_empty()
+    match (edges.filter(|_| !service.paths.is_empty()), balancing) {
+        (Some(_), LoadBalancing::LeastRequests) => Queue::ShortestOfPods,
+        (Some(senders), LoadBalancing::RoundRobin) => Queue::InTurn { senders },
+        _ => Queue::OfEachPod,
+    }
 }
 
 struct Choice {
@@ -352,13 +350,16 @@ fn check_pins(facts: &Facts<'_>, wanted: u32, findings: &mut Vec<Finding>) {
 /// one may be taken, or queries that wait too long.
 fn check_speed(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let Facts { ctx, service, need, shape, per_replica, .. } = facts;
-    let (promised, waits) = (ctx.app.targets.latency_p99.value, database::waits_ms(ctx));
+    let (promised, waits) = (ctx.app.targets.latency_p99.value, need.queries.all());
     let crew = crew(need, per_replica.cpu, shape.queue);
-    if promised.0 as f64 <= own_p99(ctx) || crew.slack() > 0.0 {
+    if promised.0 as f64 <= own_p99(ctx) || crew.possible() {
         return;
     }
-    let queries =
-        if waits >= 1.0 { format!(", its queries wait {waits:.0} ms for the database at peak") } else { String::new() };
+    let queries = if waits >= 1.0 {
+        format!(", its queries wait {waits:.0} ms for the database at peak on average")
+    } else {
+        String::new()
+    };
     let told = format!(
         "On {} of CPU a request of service {} takes {:.0} ms at p99 without any load{queries}, and {promised} are promised",
         per_replica.cpu,

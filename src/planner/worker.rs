@@ -5,6 +5,7 @@
 
 use super::Finding;
 use super::availability::with_spare;
+use super::delay::Waiting;
 use super::model::quarter_step;
 use super::packing::{Context, Packing, figure, scaled, size_text, tier_plan};
 use super::plan::{
@@ -56,7 +57,9 @@ fn time_on(need: &WorkerNeed, cpu: Millicores) -> f64 {
 /// Pods of a size as servers of one job each, with what a job may wait for one of them.
 fn crew(need: &WorkerNeed, cpu: Millicores) -> Crew {
     let time = time_on(need, cpu);
-    Crew { each: 1, work: Work::of_job(time), rest: time, promise: need.delay_ms, queue: Queue::Common }
+    let work = Work::of_job(time);
+    let (all, elsewhere) = (work.moments(), Waiting::NONE);
+    Crew { each: 1, work, all, elsewhere, promise: need.delay_ms, queue: Queue::Common }
 }
 
 /// Jobs under way at so many a second.

@@ -33,14 +33,16 @@ const SPECS: u64 = 240;
 const REQUESTS: u32 = 20_000;
 /// Cores above which a service is not simulated: nothing waits there, and it would take long.
 const MOST_CORES: f64 = 3000.0;
-/// How many times as many requests decide where the first simulation is above the objective, perhaps by chance.
+/// How far below the objective a first simulation may be by chance alone; above it, it may be anywhere.
+const NEAR: f64 = 0.1;
+/// How many times as many requests decide there.
 const CLOSER: u32 = 10;
 /// How far the quantile of a closer simulation may lie above the objective by chance.
 const CHANCE: f64 = 1.01;
 /// Fewest requests of which a quantile of 99 % means something.
 const ENOUGH: f64 = 0.1;
 /// Use above which a queue takes longer to settle than a peak lasts: fewer pods than that are no alternative.
-const SETTLES: f64 = 0.95;
+const SETTLES: f64 = 0.9;
 
 /// What was measured of all specs.
 #[derive(Default)]
@@ -85,6 +87,9 @@ impl Measured {
     ) {
         let whole = if scene.replicated { scene.with_spare(least).max(floor) } else { least.max(floor) };
         self.pods.push((planned, whole));
+        if planned > whole + 1.max(whole / 5) {
+            println!("more in all: {planned} for {whole}, {bearing} for {least}: {}", told());
+        }
         let (bearing, least) = if planned <= floor { (1, 1) } else { (bearing, least) };
         let most = least + 1.max(least / 5);
         self.must(bearing <= most, || {
@@ -120,10 +125,10 @@ fn fewest(planned: u32, least: u32, keeps: impl Fn(u32) -> bool) -> u32 {
     held
 }
 
-/// A simulation, and a closer one where the first is above the objective.
+/// A simulation, and a closer one where the first is above the objective or not far below it.
 fn looked_at(simulate: impl Fn(u32) -> f64) -> f64 {
     let first = simulate(REQUESTS);
-    if first > 1.0 && first.is_finite() { simulate(REQUESTS * CLOSER) } else { first }
+    if first.is_finite() && first >= 1.0 - NEAR { simulate(REQUESTS * CLOSER) } else { first }
 }
 
 fn simulate_web(scene: &Scene, service: &Service<'_>, data: &Transactions, seed: u64, out: &mut Measured) {
@@ -165,7 +170,7 @@ fn simulate_web(scene: &Scene, service: &Service<'_>, data: &Transactions, seed:
     }
     let stable = (service.busy(horizon) / f64::from(service.cores) / SETTLES).ceil() as u32;
     let by_formula = fewest(bearing, stable, |pods| service.erlang_keeps(horizon, pods));
-    let least = fewest(by_formula, stable, |pods| service.response(horizon, pods, data, REQUESTS, seed) <= 1.0);
+    let least = fewest(by_formula, stable, |pods| response(horizon, pods) <= 1.0);
     let floor = if scene.replicated || planned > 1 && service.tier.replicas.min > 1 { 2 } else { 1 };
     out.compare(scene, planned, bearing, least, floor, told);
 }
@@ -189,18 +194,19 @@ fn simulate_worker(scene: &Scene, worker: &Worker<'_>, seed: u64, out: &mut Meas
     }
     let stable = (worker.busy() / SETTLES).ceil() as u32;
     let least = fewest(bearing, stable, |pods| worker.erlang_keeps(pods));
-    let least = fewest(least, stable, |pods| worker.delay(pods, false, REQUESTS, seed + 1) <= 1.0);
+    let least =
+        fewest(least, stable, |pods| looked_at(|requests| worker.delay(pods, false, requests, seed + 1)) <= 1.0);
     out.compare(scene, planned, bearing, least, if scene.replicated { 2 } else { 1 }, told);
 }
 
 fn simulate(case: &Case, seed: u64) -> Option<Measured> {
     let scene = scene(case)?;
     let mut out = Measured { specs: 1, ..Measured::default() };
-    let data = transactions(&scene, REQUESTS, seed);
+    let data = transactions(&scene, REQUESTS * 5, seed);
     if let Some(data) = data.as_ref().filter(|data| data.use_of_cores > 0.0) {
         out.waiting.push(data.waiting);
         out.wait99.push(data.wait99);
-        out.must(data.waiting <= 0.4, || {
+        out.must(data.waiting <= 0.5, || {
             format!("{:.2} of the transactions wait, use {:.2}", data.waiting, data.use_of_cores)
         });
     }

@@ -2,7 +2,6 @@
 //!
 //! Decides nothing: it tells what the packing above it decided.
 
-use super::super::database;
 use super::super::packing::{figure, size_text};
 use super::super::plan::{Reason, WebSettings};
 use super::{Facts, crew, servers};
@@ -60,12 +59,12 @@ fn replica_reasons(facts: &Facts<'_>) -> Vec<Reason> {
             "replicas.max",
             replicas.max,
             format!("{spare}; pods: 99 of 100 requests wait and are computed within the objective, and at most ceiling is busy"),
-            "Erlang C, Allen and Cunneen; spare: any one node or zone may be lost",
+            "Erlang C, Whitt 1993; spare: any one node or zone may be lost",
         )
         .with("pods", choice.horizon.pods)
         .with("busyCores", figure(need.busy_horizon))
         .with("ceiling", if choice.horizon.pods == 1 { ctx.catalogue.utilisation_ceiling } else { ctx.catalogue.peak_ceiling }.value)
-        .with("queriesWaitMs", figure(database::waits_ms(ctx)))
+        .with("queriesWaitMs", figure(need.queries.all()))
         .with("waitAtMostMs", figure(crew(need, facts.per_replica.cpu, shape.queue).slack().max(0.0)))
         .with("zones", ctx.environment.zones)
     };
