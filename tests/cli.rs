@@ -306,6 +306,9 @@ fn diff_says_what_changes_what_restarts_and_what_waits() {
     let image = found["spec"].as_array().unwrap().iter().find(|field| field["field"] == "spec.services[web].image");
     assert_eq!(image.unwrap()["to"], "localhost/scaledapp/shop:1.2");
     assert_eq!(found["rolled"][0]["fields"][0], "image");
+    let setting = |name: &str| found["settings"].as_array().unwrap().iter().find(|change| change["setting"] == name);
+    assert_eq!(setting("sharedBuffersBytes").unwrap()["restarts"], true);
+    assert_eq!(setting("effectiveCacheSizeBytes").unwrap()["restarts"], false);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::changes;
-use super::plan::{CostSpan, Finding, Plan, Proposal, Replicas, Rung, Size, Tier};
+use super::plan::{CostSpan, Finding, Plan, Proposal, Replicas, Rung, Size, Tier, TierSettings};
 use super::recorded::RecordedPlan;
 use crate::api::{ProposedChange, ScaledAppSpec};
 
@@ -28,6 +28,8 @@ pub struct PlanDiff {
     pub rungs: Vec<RungSwitch>,
     /// Tiers that come, go or change their size, as they would be without an approval.
     pub tiers: Vec<TierChange>,
+    /// Settings of engines that were there before and stay, where they differ.
+    pub settings: Vec<SettingChange>,
     /// Pods of the application that are rolled out anew because of their own fields.
     pub rolled: Vec<RolledOut>,
     /// Changes that happen at once, each with its class.
@@ -96,6 +98,22 @@ pub struct TierChange {
     pub to: Option<TierSize>,
 }
 
+/// A setting of an engine.
+#[derive(Serialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingChange {
+    /// Its object, such as `Database/shop-database`.
+    pub object: String,
+    /// Its name in the plan, such as `maxConnections`.
+    pub setting: String,
+    /// What it was.
+    pub from: Value,
+    /// What it is.
+    pub to: Value,
+    /// Whether members restart for it, behind a switchover where there are several.
+    pub restarts: bool,
+}
+
 /// A service or worker whose pods are replaced.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -110,8 +128,8 @@ impl PlanDiff {
     /// Whether nothing would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { spec, rungs, tiers, rolled, changes, proposed, .. } = self;
-        let same = spec.is_empty() && rungs.is_empty() && tiers.is_empty() && rolled.is_empty();
+        let Self { spec, rungs, tiers, settings, rolled, changes, proposed, .. } = self;
+        let same = spec.is_empty() && rungs.is_empty() && tiers.is_empty() && settings.is_empty() && rolled.is_empty();
         same && changes.is_empty() && proposed.is_none() && self.previous.is_some()
     }
 }
@@ -132,6 +150,7 @@ pub fn diff(
         hash: plan.hash.clone(),
         rungs: rungs(previous, plan),
         tiers: tiers(previous, plan),
+        settings: settings(previous, plan),
         rolled: rolled(previous, &fields, plan),
         changes: changes::classify(previous, plan),
         proposed: plan.proposed.clone(),
@@ -222,6 +241,41 @@ fn tiers(previous: Option<&RecordedPlan>, plan: &Plan) -> Vec<TierChange> {
         to: None,
     }));
     found.retain(|change| change.from != change.to);
+    found
+}
+
+/// Sizes of containers among the settings, which the tiers' sizes tell.
+const SIZES: [&str; 5] = ["postgres", "agent", "redis", "sentinelSize", "router"];
+/// Settings that `PostgreSQL` reads when it starts; Patroni hands the others to a running one.
+const READ_AT_START: [&str; 2] = ["maxConnections", "sharedBuffersBytes"];
+/// Settings of the routers before Redis, which are stateless.
+const OF_ROUTERS: [&str; 2] = ["routerReplicas", "routerMaxConnections"];
+
+fn settings(previous: Option<&RecordedPlan>, plan: &Plan) -> Vec<SettingChange> {
+    let mut found = Vec::new();
+    for tier in &plan.tiers {
+        let Some(was) = previous.and_then(|recorded| recorded.tier(tier.tier, &tier.name)) else { continue };
+        let (from, to) = match (&tier.settings, &was.database, &was.redis) {
+            (TierSettings::Database(to), Some(from), _) => (serde_json::to_value(from), serde_json::to_value(to)),
+            (TierSettings::Redis(to), _, Some(from)) => (serde_json::to_value(from), serde_json::to_value(to)),
+            _ => continue,
+        };
+        let (Ok(Value::Object(from)), Ok(Value::Object(to))) = (from, to) else { continue };
+        let database = tier.tier == Tier::Database;
+        let differing =
+            to.into_iter().filter(|(name, to)| !SIZES.contains(&name.as_str()) && from.get(name) != Some(to));
+        found.extend(differing.map(|(setting, to)| SettingChange {
+            object: format!("{}/{}-{}", tier.tier, plan.app, tier.name),
+            from: from.get(&setting).cloned().unwrap_or(Value::Null),
+            to,
+            restarts: if database {
+                READ_AT_START.contains(&setting.as_str())
+            } else {
+                !OF_ROUTERS.contains(&setting.as_str())
+            },
+            setting,
+        }));
+    }
     found
 }
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::text::{BAD, DIM, GOOD, HEAD, WARN, columns, styled, wrapped};
 use crate::api::{ChangeClass, ProposedChange};
-use crate::planner::diff::{PlanDiff, TierChange, TierSize};
+use crate::domain::Bytes;
+use crate::planner::diff::{PlanDiff, SettingChange, TierChange, TierSize};
 use crate::planner::packing::size_text;
 use crate::planner::{CostSpan, Replicas};
 
@@ -24,6 +25,7 @@ pub fn diff_text(diff: &PlanDiff) -> String {
     section(&mut text, "Spec", &columns(&fields(diff), &[], 2));
     section(&mut text, "Ladder", &rungs(diff));
     section(&mut text, "Tiers", &columns(&tiers(diff), &[], 2));
+    section(&mut text, "Settings of engines", &settings(diff));
     section(&mut text, "Pods of yours that are replaced, one by one", &rolled(diff));
     for (class, title, style) in [
         (ChangeClass::Online, "At once, and nobody notices (Online)", GOOD),
@@ -105,6 +107,20 @@ fn tier(change: &TierChange) -> Vec<String> {
         cell(|size| size_text(size.per_replica.memory)),
         cell(|size| if size.per_replica.storage.0 == 0 { "-".to_owned() } else { size_text(size.per_replica.storage) }),
     ]
+}
+
+fn settings(diff: &PlanDiff) -> String {
+    let shown = |setting: &str, value: &Value| match value.as_u64() {
+        Some(bytes) if setting.ends_with("Bytes") => size_text(Bytes(bytes)),
+        _ => value.to_string().trim_matches('"').to_owned(),
+    };
+    let row = |change: &SettingChange| {
+        let name = change.setting.trim_end_matches("Bytes");
+        let told = if change.restarts { "members restart" } else { "" };
+        let (from, to) = (shown(&change.setting, &change.from), shown(&change.setting, &change.to));
+        [&change.object, name, &from, "->", &to, told].map(str::to_owned).to_vec()
+    };
+    columns(&diff.settings.iter().map(row).collect::<Vec<_>>(), &[], 2)
 }
 
 fn rolled(diff: &PlanDiff) -> String {
