@@ -7,7 +7,7 @@ use super::availability::Objective;
 use super::database::{self, Members};
 use super::demand::{self, Demands};
 use super::engines::{Around, Engines};
-use super::ladder::{self, Climb};
+use super::ladder::{self, PlannedTiers};
 use super::model::Catalogue;
 use super::packing::Context;
 use super::plan::{DatabaseSettings, Finding, FindingKind, Plan, Proposal, Severity, Size, Tier, TierPlan};
@@ -129,7 +129,7 @@ pub(super) fn assemble(
     let proxy = app.proxy.as_ref().map(|declared| proxy::plan(&ctx, declared, &mut findings));
     let external = external::plan(&ctx, &users, &mut findings);
     findings::assumed(&ctx, &mut findings);
-    let climb = Climb {
+    let planned = PlannedTiers {
         web: &web.needs,
         services: &web.tiers,
         edge: web.edge.is_some(),
@@ -141,7 +141,7 @@ pub(super) fn assemble(
         workers: &workers,
         proxy: proxy.as_ref(),
     };
-    let ladder = ladder::ladder(&ctx, &climb);
+    let ladder = ladder::ladder(&ctx, &planned);
     let mut tiers: Vec<TierPlan> = web.edge.into_iter().chain(proxy).chain(web.tiers).chain(workers).collect();
     let mut waiting = Vec::new();
     if let Some(data) = data {

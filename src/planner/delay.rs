@@ -195,7 +195,7 @@ impl Waiting {
         let part = |weight: f64, least: f64, mean: f64| Part { weight, least, rate: Some(1.0 / mean) };
         let nobody = Part { weight: 1.0 - self.share, least: 0.0, rate: None };
         let (one, other) = if self.variation > 1.0 {
-            let often = (1.0 + ((self.variation - 1.0) / (self.variation + 1.0)).sqrt()) / 2.0;
+            let often = f64::midpoint(1.0, ((self.variation - 1.0) / (self.variation + 1.0)).sqrt());
             let kind = |weight: f64| part(self.share * weight, 0.0, self.mean / (2.0 * weight));
             (kind(often), kind(1.0 - often))
         } else {

@@ -13,7 +13,7 @@ use crate::domain::Backing;
 
 /// What the ladder is read from.
 #[derive(Clone, Copy, Debug)]
-pub struct Climb<'a> {
+pub struct PlannedTiers<'a> {
     /// Needs and shapes of the services, as the plan has them.
     pub web: &'a [(WebNeed, Shape)],
     /// The planned services.
@@ -42,17 +42,17 @@ pub const OFFERED: [Rung; 6] =
 
 /// The rungs, in order.
 #[must_use]
-pub fn ladder(ctx: &Context<'_>, climb: &Climb<'_>) -> Vec<LadderRung> {
+pub fn ladder(ctx: &Context<'_>, planned: &PlannedTiers<'_>) -> Vec<LadderRung> {
     Rung::iter()
         .map(|rung| match rung {
-            Rung::LoadBalancer => load_balancer(ctx, climb),
-            Rung::DatabaseReplicas => replicas(ctx, climb),
-            Rung::Cache => cached(ctx, climb),
-            Rung::CachingProxy => proxied(ctx, climb),
-            Rung::SharedSessions => shared(ctx, climb),
-            Rung::Queue => queued(ctx, climb),
+            Rung::LoadBalancer => load_balancer(ctx, planned),
+            Rung::DatabaseReplicas => replicas(ctx, planned),
+            Rung::Cache => cached(ctx, planned),
+            Rung::CachingProxy => proxied(ctx, planned),
+            Rung::SharedSessions => shared(ctx, planned),
+            Rung::Queue => queued(ctx, planned),
             Rung::Regions => off(rung, "This version serves from one region."),
-            Rung::Shards => sharded(ctx, climb),
+            Rung::Shards => sharded(ctx, planned),
         })
         .collect()
 }
@@ -99,23 +99,23 @@ pub fn rounded(share: f64) -> String {
     percent((share * 1000.0).floor() / 1000.0)
 }
 
-fn load_balancer(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+fn load_balancer(ctx: &Context<'_>, planned: &PlannedTiers<'_>) -> LadderRung {
     let rung = Rung::LoadBalancer;
-    let Some(trigger) = web_trigger(ctx, climb.web) else {
-        if climb.edge && climb.proxy.is_some() {
+    let Some(trigger) = web_trigger(ctx, planned.web) else {
+        if planned.edge && planned.proxy.is_some() {
             let because = "The edge is there for the declared proxy, which stands behind it; one web pod a service bears the peak.";
             return on(rung, Trigger::Declared, because);
         }
-        let busy: f64 = climb.web.iter().map(|(need, _)| need.busy_horizon).sum();
+        let busy: f64 = planned.web.iter().map(|(need, _)| need.busy_horizon).sum();
         return off(
             rung,
             format!("One web pod a service bears the {} busy cores of the peak, and {}.", figure(busy), enough(ctx)),
         );
     };
-    let pods: u32 = climb.services.iter().map(|t| t.replicas.max).sum();
+    let pods: u32 = planned.services.iter().map(|t| t.replicas.max).sum();
     let because = match trigger {
         Trigger::Capacity => {
-            let worst = climb
+            let worst = planned
                 .web
                 .iter()
                 .filter(|(_, shape)| shape.single.is_none())
@@ -131,8 +131,11 @@ fn load_balancer(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
         Trigger::Availability => format!("{}: {pods} web pods, any of which may be lost.", chain(ctx)),
         _ => "The owner pinned more than one web pod.".to_owned(),
     };
-    let because =
-        if climb.edge { because } else { format!("{because} No service has paths, so there is no edge before them.") };
+    let because = if planned.edge {
+        because
+    } else {
+        format!("{because} No service has paths, so there is no edge before them.")
+    };
     LadderRung { rung, on: true, trigger: Some(trigger), because }
 }
 
@@ -145,9 +148,9 @@ fn enough(ctx: &Context<'_>) -> String {
     )
 }
 
-fn replicas(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+fn replicas(ctx: &Context<'_>, planned: &PlannedTiers<'_>) -> LadderRung {
     let rung = Rung::DatabaseReplicas;
-    let Some((need, members)) = climb.database else {
+    let Some((need, members)) = planned.database else {
         return off(
             rung,
             if ctx.app.externals.has(Backing::Database) {
@@ -159,7 +162,7 @@ fn replicas(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     };
     let staffed = database::staffed(ctx, database::busy(ctx, need, 1));
     let one = format!("{} cores with room for vacuum and waiting", figure(staffed));
-    if climb.installed_members < 3 {
+    if planned.installed_members < 3 {
         return off(rung, format!("One member bears all queries: it needs {one}, and {}.", enough(ctx)));
     }
     let (trigger, because) = match members.trigger {
@@ -217,13 +220,13 @@ fn elsewhere(ctx: &Context<'_>, rung: Rung, backing: Backing) -> Option<LadderRu
     Some(on(rung, Trigger::Declared, format!("Somebody else runs it: Secret {secret} says where.")))
 }
 
-fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+fn cached(ctx: &Context<'_>, planned: &PlannedTiers<'_>) -> LadderRung {
     let rung = Rung::Cache;
     let asked = ctx.demands.soon.cache_reads;
     if let Some(rung) = elsewhere(ctx, rung, Backing::Cache) {
         return rung;
     }
-    let (Some(tier), Some(cache), Some(fit)) = (climb.cache, &ctx.app.cache, ctx.cached) else {
+    let (Some(tier), Some(cache), Some(fit)) = (planned.cache, &ctx.app.cache, ctx.cached) else {
         return off(
             rung,
             if asked > 0.0 && ctx.app.has_database() {
@@ -238,7 +241,7 @@ fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     };
     let spared = asked * fit.hit;
     // Without it, would the database leave the size that one member may have?
-    let needed = climb.database.is_some_and(|(need, members)| {
+    let needed = planned.database.is_some_and(|(need, members)| {
         let cold = DatabaseNeed { reads: need.reads + spared * ctx.catalogue.read_cpu_ms.value / 1000.0, ..*need };
         let limit = ctx.catalogue.utilisation_ceiling.value * database::room(ctx).cpu.cores();
         database::staffed(ctx, database::busy(ctx, &cold, members.count)) > limit
@@ -259,20 +262,20 @@ fn cached(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
 }
 
 /// Shards are not offered; whether they would be needed is said all the same.
-fn sharded(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+fn sharded(ctx: &Context<'_>, planned: &PlannedTiers<'_>) -> LadderRung {
     let rung = Rung::Shards;
-    let Some((need, members)) = climb.database else { return off(rung, "No database is declared.") };
+    let Some((need, members)) = planned.database else { return off(rung, "No database is declared.") };
     match database::primaries(ctx, need, members.count) {
         1 => off(rung, "One primary bears all writes."),
         more => off(rung, format!("It would take {more} primaries, and this version does not shard.")),
     }
 }
 
-fn proxied(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+fn proxied(ctx: &Context<'_>, planned: &PlannedTiers<'_>) -> LadderRung {
     let rung = Rung::CachingProxy;
     let demand = &ctx.demands.horizon;
     let profile = &ctx.app.profile;
-    let (Some(tier), Some(proxy)) = (climb.proxy, &ctx.app.proxy) else {
+    let (Some(tier), Some(proxy)) = (planned.proxy, &ctx.app.proxy) else {
         let could = demand.statics + demand.dynamic * profile.cacheable_share.value;
         return off(
             rung,
@@ -311,9 +314,9 @@ fn proxied(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     on(rung, trigger, format!("{what}{pods}."))
 }
 
-fn shared(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+fn shared(ctx: &Context<'_>, planned: &PlannedTiers<'_>) -> LadderRung {
     let rung = Rung::SharedSessions;
-    let pods: u32 = climb.services.iter().map(|tier| tier.replicas.max).sum();
+    let pods: u32 = planned.services.iter().map(|tier| tier.replicas.max).sum();
     if let Some(rung) = elsewhere(ctx, rung, Backing::Sessions) {
         return rung;
     }
@@ -327,13 +330,13 @@ fn shared(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
             },
         );
     };
-    let needed = web_trigger(ctx, climb.web) == Some(Trigger::Capacity);
+    let needed = web_trigger(ctx, planned.web) == Some(Trigger::Capacity);
     let why = if pods > 1 {
         format!("up to {pods} web pods, any of which serves any user")
     } else {
         "any later pod serves any user".to_owned()
     };
-    let Some(tier) = climb.sessions else {
+    let Some(tier) = planned.sessions else {
         let trigger = if needed { Trigger::Capacity } else { Trigger::Declared };
         return on(rung, trigger, format!("Sessions are in the database: {why}."));
     };
@@ -349,26 +352,28 @@ fn shared(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
     )
 }
 
-fn queued(ctx: &Context<'_>, climb: &Climb<'_>) -> LadderRung {
+fn queued(ctx: &Context<'_>, planned: &PlannedTiers<'_>) -> LadderRung {
     let rung = Rung::Queue;
     if let Some(rung) = elsewhere(ctx, rung, Backing::Queue) {
         return rung;
     }
     let jobs = ctx.demands.horizon.jobs;
-    let (Some(tier), Some(queue)) = (climb.queue, &ctx.app.queue) else {
+    let (Some(tier), Some(queue)) = (planned.queue, &ctx.app.queue) else {
         return off(
             rung,
-            if climb.workers.is_empty() {
+            if planned.workers.is_empty() {
                 "No queue is declared.".to_owned()
             } else {
                 format!("No queue is declared: {} jobs a second reach the workers in another way.", figure(jobs))
             },
         );
     };
-    let workers: u32 = climb.workers.iter().map(|worker| worker.replicas.max).sum();
+    let workers: u32 = planned.workers.iter().map(|worker| worker.replicas.max).sum();
     let alone = ctx.catalogue.utilisation_ceiling.value;
-    let needed =
-        climb.workers.iter().any(|worker| worker.requirement.cpu_millicores > alone * worker.per_replica.cpu.0 as f64);
+    let needed = planned
+        .workers
+        .iter()
+        .any(|worker| worker.requirement.cpu_millicores > alone * worker.per_replica.cpu.0 as f64);
     let trigger = declared(ctx, tier, queue.pinned_members.is_some(), needed);
     let work = if workers > 0 {
         let pods = if workers == 1 { "worker pod" } else { "worker pods" };

@@ -14,6 +14,8 @@ const Z99: f64 = 2.326_347_87;
 const PANELS: u32 = 32;
 /// How much two rates differ at least, as a share, where a formula divides by their difference.
 const ALIKE: f64 = 1e-4;
+/// A share of the work that makes no difference to whether one in a hundred is late.
+const NEVER: f64 = 1e-7;
 /// Standard deviations beyond which nothing is.
 const FAR: f64 = 7.0;
 
@@ -111,8 +113,11 @@ impl Work {
     fn late_after_both(&self, limit: f64, one: Waiting, other: Waiting) -> f64 {
         let mut late = 0.0;
         for (first, second) in one.parts().flat_map(|first| other.parts().map(move |second| (first, second))) {
-            let left = limit - first.least - second.least;
-            late += first.weight * second.weight * self.late_at(left, first.rate, second.rate);
+            let (weight, left) = (first.weight * second.weight, limit - first.least - second.least);
+            if weight < NEVER {
+                continue;
+            }
+            late += weight * self.late_at(left, first.rate, second.rate);
         }
         late
     }

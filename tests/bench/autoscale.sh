@@ -36,7 +36,7 @@ load=$!
 figure "$RATE requests a second: first more web pods ready after" "$(until_pods "$start" -gt 2 "$LOADED") s"
 figure "$RATE requests a second: most that the plan allows (4) after" "$(until_pods "$start" -ge 4 "$LOADED") s"
 wait $load
-figure "requests, failed, longest gap" "$(tail -n 1 "$WORK/load" | sed -E 's/.*"failed":([0-9]+).*"longestGapSeconds":([0-9.]+).*"requests":([0-9]+).*/\3, \1, \2 s/')"
+figure "requests, failed, longest gap" "$(tail -n 1 "$WORK/load" | sed -E 's/.*"requests":([0-9]+).*"failed":([0-9]+).*"longestGapSeconds":([0-9.]+).*/\1, \2, \3 s/')"
 start=$EPOCHREALTIME
 figure "load gone: first pod less after" "$(until_pods "$start" -lt 4 600) s"
 figure "load gone: fewest that the plan allows (2) after" "$(until_pods "$start" -le 2 900) s"
