@@ -111,31 +111,14 @@ impl Work {
     }
 
     fn late_after_both(&self, limit: f64, one: Waiting, other: Waiting) -> f64 {
-        let mut late = 0.0;
+        let (mut late, mut integrals) = (0.0, Integrals { work: self, alone: Vec::new(), after: Vec::new() });
         for (first, second) in one.parts().flat_map(|first| other.parts().map(move |second| (first, second))) {
             let (weight, left) = (first.weight * second.weight, limit - first.least - second.least);
-            if weight < NEVER {
-                continue;
+            if weight >= NEVER {
+                late += weight * integrals.late_at(left, first.rate, second.rate);
             }
-            late += weight * self.late_at(left, first.rate, second.rate);
         }
         late
-    }
-
-    /// The share that with two exponential times of these rates before it takes longer than `limit`.
-    fn late_at(&self, limit: f64, one: Option<f64>, other: Option<f64>) -> f64 {
-        if limit <= 0.0 {
-            return 1.0;
-        }
-        match (one, other) {
-            (None, None) => self.late_alone(limit),
-            (Some(rate), None) | (None, Some(rate)) => self.late_after(limit, rate),
-            (Some(one), Some(other)) => {
-                // Both rates alike are a limit of the difference of the two exponentials.
-                let other = if (one / other - 1.0).abs() < ALIKE { one * (1.0 + ALIKE) } else { other };
-                (other * self.late_after(limit, one) - one * self.late_after(limit, other)) / (other - one)
-            }
-        }
     }
 
     /// The share that takes longer than `limit` after a wait that is spread evenly over these bounds.
@@ -167,9 +150,8 @@ impl Work {
         }
     }
 
-    /// The share that takes longer than `limit` after an exponential time with this rate.
-    fn late_after(&self, limit: f64, rate: f64) -> f64 {
-        let alone = self.late_alone(limit);
+    /// The share that takes longer than `limit` after an exponential time with this rate; `alone` without that time.
+    fn late_after(&self, limit: f64, rate: f64, alone: f64) -> f64 {
         match self.spread {
             Spread::Constant | Spread::Usual if alone > 0.0 => alone,
             Spread::Constant | Spread::Usual => (-rate * (limit - self.mean)).exp(),
@@ -190,6 +172,51 @@ impl Work {
                 alone + simpson(-FAR, bound, |z| (-z * z / 2.0 - rate * (limit - at(z)).max(0.0)).exp() / TAU.sqrt())
             }
         }
+    }
+}
+
+/// What one question integrates: parts of waits share limits and rates, and each integral is taken once.
+struct Integrals<'a> {
+    work: &'a Work,
+    alone: Vec<(f64, f64)>,
+    after: Vec<([f64; 2], f64)>,
+}
+
+impl Integrals<'_> {
+    /// The share that with two exponential times of these rates before it takes longer than `limit`.
+    fn late_at(&mut self, limit: f64, one: Option<f64>, other: Option<f64>) -> f64 {
+        if limit <= 0.0 {
+            return 1.0;
+        }
+        match (one, other) {
+            (None, None) => self.alone(limit),
+            (Some(rate), None) | (None, Some(rate)) => self.after(limit, rate),
+            (Some(one), Some(other)) => {
+                // Both rates alike are a limit of the difference of the two exponentials.
+                let other = if (one / other - 1.0).abs() < ALIKE { one * (1.0 + ALIKE) } else { other };
+                (other * self.after(limit, one) - one * self.after(limit, other)) / (other - one)
+            }
+        }
+    }
+
+    fn alone(&mut self, limit: f64) -> f64 {
+        if let Some((_, known)) = self.alone.iter().find(|(at, _)| at.total_cmp(&limit).is_eq()) {
+            return *known;
+        }
+        let value = self.work.late_alone(limit);
+        self.alone.push((limit, value));
+        value
+    }
+
+    fn after(&mut self, limit: f64, rate: f64) -> f64 {
+        let same = |at: &[f64; 2]| at[0].total_cmp(&limit).is_eq() && at[1].total_cmp(&rate).is_eq();
+        if let Some((_, known)) = self.after.iter().find(|(at, _)| same(at)) {
+            return *known;
+        }
+        let alone = self.alone(limit);
+        let value = self.work.late_after(limit, rate, alone);
+        self.after.push(([limit, rate], value));
+        value
     }
 }
 

@@ -92,9 +92,14 @@ impl Crew {
         self.promise - self.work.p99()
     }
 
-    /// Whether 99 of 100 pieces of work are done within the promise; `offered` in servers.
-    #[must_use]
-    pub fn keeps(&self, pods: u32, offered: f64) -> bool {
+    /// Share that is late although it waits for no pod.
+    fn late_without(&self) -> f64 {
+        self.work.later_than(self.promise, [Waiting::NONE, self.elsewhere])
+    }
+
+    /// Whether 99 of 100 pieces of work are done within the promise; `without` waiting for a pod so much is late, and
+    /// `offered` is in servers.
+    fn keeps(&self, without: f64, pods: u32, offered: f64) -> bool {
         if pods == 0 {
             return false;
         }
@@ -110,9 +115,8 @@ impl Crew {
         } else {
             self.waiting(pods, servers, load)
         };
-        let late = |waiting: Waiting| self.work.later_than(self.promise, [waiting, self.elsewhere]);
-        let alone = late(Waiting::NONE);
-        late(waiting) - alone <= TRUSTED * (LATE - alone)
+        let late = self.work.later_than(self.promise, [waiting, self.elsewhere]);
+        late - without <= TRUSTED * (LATE - without)
     }
 
     fn waiting(&self, pods: u32, servers: u32, load: f64) -> Waiting {
@@ -130,7 +134,7 @@ impl Crew {
     /// Whether 99 of 100 pieces of work would be done within the promise by pods without number.
     #[must_use]
     pub fn possible(&self) -> bool {
-        self.slack() > 0.0 && self.work.later_than(self.promise, [Waiting::NONE, self.elsewhere]) <= LATE
+        self.slack() > 0.0 && self.late_without() <= LATE
     }
 
     /// The fewest pods that keep waiting and use; none when no number does.
@@ -140,7 +144,8 @@ impl Crew {
         if !self.possible() {
             return None;
         }
-        let pods = smallest(by_use, |pods| self.keeps(pods, offered))?;
+        let without = self.late_without();
+        let pods = smallest(by_use, |pods| self.keeps(without, pods, offered))?;
         Some(Fit { pods, by_wait: pods > by_use })
     }
 
@@ -151,10 +156,11 @@ impl Crew {
     /// zone takes with it grow in steps of so many, so one whole step is tried.
     #[must_use]
     pub fn target(&self, replicas: Replicas, highest: u32, ceilings: Ceilings, zones: Option<u32>) -> (u32, u32) {
+        let without = self.late_without();
         let holds = |pods: u32, percent: u32| {
             let load = f64::from(pods.saturating_mul(self.each)) * f64::from(percent) / 100.0 * TOLERANCE;
             let left = zones.map_or(pods, |zones| survivors(pods, zones));
-            load <= ceilings.together * f64::from(left.saturating_mul(self.each)) && self.keeps(left, load)
+            load <= ceilings.together * f64::from(left.saturating_mul(self.each)) && self.keeps(without, left, load)
         };
         let keeps = |fewest: u32, percent: u32| {
             let next = fewest.saturating_add(zones.unwrap_or(1).max(1)).min(replicas.max);
