@@ -348,4 +348,11 @@ mod tests {
         assert_ne!(plain, hash(&[("uri", "postgresql://h/d"), ("read-uri", "postgresql://r/d")]));
         assert_ne!(plain, hash(&[("uri", "postgresql://u:new@h/d")]));
     }
+
+    #[test]
+    fn a_hash_is_not_to_be_guessed_from_a_password() {
+        let data = BTreeMap::from([("uri".to_owned(), "postgresql://u:1234@h/d".to_owned())]);
+        let hash = |uid: &str| Known::read(Backing::Database, "theirs", uid, &data).unwrap().hash;
+        assert_ne!(hash("0b9c"), hash("7f3a"), "without the random uid four digits are tried in no time");
+    }
 }
