@@ -30,6 +30,9 @@ async fn measured() {
     }
 }
 
+/// Minutes after which no band of a tier that has just started changes any more.
+const SETTLING: u32 = 3;
+
 #[tokio::test]
 async fn quiet_an_idle_operator_writes_only_its_lease() {
     let _world = shop().await;
@@ -37,6 +40,19 @@ async fn quiet_an_idle_operator_writes_only_its_lease() {
     // namespaces take a moment.
     tokio::time::sleep(Duration::from_secs(20)).await;
     measured().await;
+    let mut writes = writes_of_a_minute().await;
+    // A tier that started not long ago still falls from one band to the next; each fall is written once, and then never.
+    for _ in 0..SETTLING {
+        if writes.is_empty() || !writes.keys().all(|write| write.starts_with("patch scaledapps/")) {
+            break;
+        }
+        writes = writes_of_a_minute().await;
+    }
+    assert!(writes.is_empty(), "writes while idle: {writes:?}");
+}
+
+/// What the operator writes while nothing happens, leases aside, by verb and object.
+async fn writes_of_a_minute() -> BTreeMap<String, u32> {
     let log = setting("SCALEDAPP_E2E_AUDIT_LOG");
     let begin = fs::metadata(&log).expect("the audit log").len();
     tokio::time::sleep(IDLE).await;
@@ -52,7 +68,7 @@ async fn quiet_an_idle_operator_writes_only_its_lease() {
             *writes.entry(format!("{verb} {resource}/{}", event["objectRef"]["name"])).or_default() += 1;
         }
     }
-    assert!(writes.is_empty(), "writes while idle: {writes:?}");
+    writes
 }
 
 #[tokio::test]
