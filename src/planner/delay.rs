@@ -122,10 +122,10 @@ impl Waiting {
         let (others, turns) = (f64::from(senders) - 1.0, f64::from(pods));
         // Whitt 1983, of streams that come together; more servers see a longer time of them at once.
         let even = 1.0 / (1.0 + 4.0 * (1.0 - busy).powi(2) * others / f64::from(servers));
-        let together = fewer(busy, work, even / turns + 1.0 - even);
+        let arrivals = even / turns + 1.0 - even;
+        let together = fewer(busy, work, arrivals);
         // With little load only the others' work is in the way, and it comes at random.
         let apart = (others + fewer(busy, work, 1.0 / turns)) / f64::from(senders.max(1));
-        let arrivals = even / turns + 1.0 - even;
         let shorter = shorter(busy, work, arrivals);
         let share = random.share * together.min(apart);
         if share <= 0.0 {
@@ -181,7 +181,7 @@ impl Waiting {
         Self { share, mean: of_those, variation: (variance + mean.powi(2)) / share / of_those.powi(2) - 1.0 }
     }
 
-    /// The longest and the shortest wait where they differ little, as those for one piece of even work do: then they are
+    /// The shortest and the longest wait where they differ little, as those for one piece of even work do: then they are
     /// spread evenly, with the same two moments, and none of them is long.
     #[must_use]
     pub fn evenly(&self) -> Option<(f64, f64)> {
