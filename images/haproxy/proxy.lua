@@ -1,13 +1,16 @@
 -- The edge's small jobs for the caching proxy.
--- First: takes a purge to every pod and tells which of them took it.
+-- First: takes a purge to every pod and tells which of them took it; then makes every edge forget its copies, this one too.
 --   POST /purge?url=/products/7&tag=product-7&prefix=/pictures/&soft=true      url, tag and prefix as often as needed
--- The frontend has checked the token; each pod checks it again. txn.pods is the number of pods that the plan has.
+-- The frontend has checked the token; each pod and each edge checks it again. txn.pods is the number of pods that the plan has,
+-- txn.copies_seconds is how long an edge may show a copy that it was not told to forget.
 -- Second: ends the requests of a pod that has fallen silent. (`on-marked-down shutdown-sessions` would do it for every pod that
 -- is marked down, and so cut those requests of a dead one which are just being sent to the next.)
--- Must never call a purge complete that a pod may have missed.
+-- Must never call a purge complete that a pod may have missed, nor while an edge may still show what was purged.
 local LIMIT = 4000      -- bytes of keys in one call: what a pod takes in one header
 local PATIENCE = 3000   -- ms for one pod
+local PATIENCE_EDGE = 500
 local BACKEND, ADMIN_PORT = "proxy", 8405
+local EDGES, PURGE_PORT = "edges", 8082
 
 local function decoded(text)
   return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
@@ -62,9 +65,14 @@ local function headers_of(asked, token)
   return headers
 end
 
-local function purge_one(server, headers)
+-- The address of a server that DNS knows.
+local function address_of(server)
   local address = server and server:get_addr()
-  address = address and address:match("^(.+):%d+$")
+  return address and address:match("^(.+):%d+$")
+end
+
+local function purge_one(server, headers)
+  local address = address_of(server)
   if not address then return { state = "unreachable" } end
   local answer = core.httpclient():post { url = "http://" .. address .. ":" .. ADMIN_PORT .. "/purge", headers = headers, timeout = PATIENCE }
   local status = answer and answer.status or 0
@@ -73,19 +81,42 @@ local function purge_one(server, headers)
   return { state = "purged", objects = tonumber(answer.reason) or 0 }
 end
 
--- All at once: one that is silent does not keep the others waiting.
-local function purge_all(names, servers, headers)
+-- Asks all of them at once, for a silent one must not keep the others waiting: what `ask` returned for each name.
+local function of_all(names, ask, patience)
   local results, left = {}, #names
   for _, name in ipairs(names) do
     core.register_task(function()
-      local ok, result = pcall(purge_one, servers[name], headers)
-      results[name] = ok and result or { state = "unreachable" }
+      local ok, result = pcall(ask, name)
+      results[name] = ok and result or nil
       left = left - 1
     end)
   end
-  local last = core.now().sec + 2 * PATIENCE / 1000 + 1
-  while left > 0 and core.now().sec < last do core.msleep(5) end
+  local last = core.now().sec + 2 * patience / 1000 + 1
+  while left > 0 and core.now().sec < last do core.msleep(1) end
   return results
+end
+
+local function now_ms()
+  local now = core.now()
+  return now.sec * 1000 + now.usec // 1000
+end
+
+-- Every edge forgets its copies. One that cannot be told has none left from before after so many seconds.
+local function forget_all(token, seconds)
+  local began, names = now_ms(), {}
+  for name, server in pairs(core.backends[EDGES].servers) do
+    if address_of(server) then names[#names + 1] = name end
+  end
+  local headers = { authorization = { "Bearer " .. token }, host = { "purge" } }
+  local told = of_all(names, function(name)
+    local url = "http://" .. address_of(core.backends[EDGES].servers[name]) .. ":" .. PURGE_PORT .. "/forget"
+    local answer = core.httpclient():post { url = url, headers = headers, timeout = PATIENCE_EDGE }
+    return answer and answer.status == 200
+  end, PATIENCE_EDGE)
+  local count = 0
+  for _, name in ipairs(names) do count = count + (told[name] and 1 or 0) end
+  if count > 0 and count == #names then return end
+  core.msleep(math.max(0, began + seconds * 1000 - now_ms()))
 end
 
 local function answer(applet, status, body)
@@ -107,7 +138,10 @@ core.register_service("purge", "http", function(applet)
     if tonumber(name:match("%-(%d+)$") or "1e9") < (applet:get_var("txn.pods") or 0) then names[#names + 1] = name end
   end
   table.sort(names)
-  local results = purge_all(names, servers, headers_of(asked, (token:gsub("^%S+%s+", ""))))
+  token = token:gsub("^%S+%s+", "")
+  local headers = headers_of(asked, token)
+  local results = of_all(names, function(name) return purge_one(servers[name], headers) end, PATIENCE)
+  forget_all(token, applet:get_var("txn.copies_seconds") or 0)
   local pods, complete, objects = {}, true, 0
   for index, name in ipairs(names) do
     local result = results[name] or { state = "unreachable" }

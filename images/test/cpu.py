@@ -1,12 +1,10 @@
-"""Control groups that bound and count the processor time of what is measured, of cgroup v1 or v2."""
+"""Control groups that count the processor time of what is measured, of cgroup v1 or v2."""
 import os
 import time
 import uuid
 
 V2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 BOUNDS, COUNTS = ("/sys/fs/cgroup", "/sys/fs/cgroup") if V2 else ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpuacct")
-# Short, so that no client waits long for a group whose time of a period is used up; a tenth of a processor is 2 ms of it.
-PERIOD_MICROSECONDS = 20_000
 # Ten times a usual one: what else runs on the machine may slow the measurement, but not decide it.
 WEIGHT = 10
 
@@ -40,15 +38,6 @@ class Group:
         for folder in {BOUNDS, COUNTS}:
             with open(f"{folder}/cgroup.procs", "w") as opened:
                 opened.write("0")
-
-    def bound(self, processors):
-        """At most so many processors, such as 0.1; None is no bound."""
-        quota = None if processors is None else round(processors * PERIOD_MICROSECONDS)
-        if V2:
-            self.write("cpu.max", f"{'max' if quota is None else quota} {PERIOD_MICROSECONDS}")
-        else:
-            self.write("cpu.cfs_period_us", PERIOD_MICROSECONDS)
-            self.write("cpu.cfs_quota_us", -1 if quota is None else quota)
 
     def used(self):
         """Seconds of processor time so far."""

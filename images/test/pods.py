@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 NETWORK = "10.9.0."
 DNS, EDGE_SERVICE = NETWORK + "53", NETWORK + "5"
@@ -30,7 +31,7 @@ class Dns(threading.Thread):
 
     def __init__(self, app):
         super().__init__(daemon=True)
-        self.app, self.web, self.over = app, set(), False
+        self.app, self.web, self.edges, self.over = app, set(), set(), False
         self.edge_address = EDGE_SERVICE
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((DNS, 53))
@@ -39,6 +40,8 @@ class Dns(threading.Thread):
     def addresses(self, name):
         if name.startswith(f"{self.app}-edge."):
             return [self.edge_address]
+        if name.startswith(f"{self.app}-edge-members."):
+            return sorted(self.edges)
         ordinal = re.match(rf"{self.app}-proxy-(\d+)\.", name)
         if ordinal:
             return [f"{NETWORK}{20 + int(ordinal[1])}"]
@@ -92,6 +95,7 @@ class Pod:
         script += f"mkdir -p $image/dev; mount --bind /dev $image/dev; mount -t proc proc $image/proc; mount -t tmpfs -o mode=1777 tmpfs $image/tmp\n"
         script += 'exec chroot $image setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs "$@"'
         environment = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "POD_NAME": self.name, **self.environment}
+        self.started = time.monotonic()
         self.log = open(f"/run/{self.name}.log", "ab")
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", self.name, "bash", "-c", script, "pod", *self.command],

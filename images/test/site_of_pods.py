@@ -9,6 +9,7 @@ import time
 import pods as world
 
 WEB = f"{world.NETWORK}30"
+EDGES_KEEP_AFTER = 16.5  # seconds, with one for the start of the process
 
 
 class Web:
@@ -131,6 +132,17 @@ class Site:
             await asyncio.sleep(0.1)
         raise AssertionError(f"{pod.name} did not get ready:\n" + open(f"/run/{pod.name}.log").read()[-2000:])
 
+    async def keeping(self):
+        """Waits until the edges keep copies: they are old enough for a purge to find them."""
+        youngest = max(edge.started for edge in self.edges)
+        await asyncio.sleep(max(0.0, youngest + EDGES_KEEP_AFTER - time.monotonic()))
+
+    async def copies(self, edge):
+        """How many answers an edge gave from its copies."""
+        head, *rows = (await ask(edge.address, "/stats;csv", port=8405)).body.splitlines()
+        column = head.split(",").index("cache_hits")
+        return int(next(row for row in rows if row.startswith("edge,FRONTEND,")).split(",")[column])
+
     async def back(self, *those):
         """Pods that were ended run again, empty."""
         for pod in those:
@@ -176,6 +188,7 @@ async def made(haproxy, varnish, found, proxies=2):
     await service.start()
     edges, proxies = world.pods(haproxy, varnish, found, app, proxies=proxies)
     service.targets = [edge.address for edge in edges]
+    dns.edges = set(service.targets)
     return Site(edges, proxies, dns, service, web)
 
 

@@ -71,9 +71,9 @@ pub fn plan(ctx: &Context<'_>, web: &[&TierPlan]) -> TierPlan {
     let max_connections = ((each / 500.0).ceil().max(2.0) as u32).saturating_mul(500);
     // Each connection of a client has one to a pod behind it.
     let connection_bytes = catalogue.edge_connection_kib.value * 1024.0;
-    let base = catalogue.edge_base_mib.value * MIB as f64;
-    let memory = Bytes(quarter_step(base + connection_bytes * f64::from(max_connections), 16 * MIB));
     let settings = settings(ctx, web, max_connections);
+    let base = (catalogue.edge_base_mib.value + f64::from(settings.microcache_mib.unwrap_or(0))) * MIB as f64;
+    let memory = Bytes(quarter_step(base + connection_bytes * f64::from(max_connections), 16 * MIB));
     let requirement = Requirement {
         cpu_millicores: need.busy * 1000.0,
         staffed_cpu_millicores: staffed * 1000.0,
@@ -110,6 +110,7 @@ fn settings(ctx: &Context<'_>, web: &[&TierPlan], max_connections: u32) -> EdgeS
         max_connections_per_pod: per_pod,
         slots,
         queue_timeout_ms: (latency.0 * 4).clamp(2000, 30_000),
+        microcache_mib: ctx.app.proxy.as_ref().map(|_| ctx.catalogue.edge_microcache_mib.value as u32),
     }
 }
 
@@ -152,10 +153,11 @@ fn reasons(ctx: &Context<'_>, need: &EdgeNeed, packed: Packed, settings: &EdgeSe
         Reason::new(
             "perReplica.memoryBytes",
             size.memory.0,
-            "step(base + maxConnections * connection)",
+            "step(base + microcache + maxConnections * connection)",
             catalogue.edge_connection_kib.because(),
         )
         .with("baseMiB", catalogue.edge_base_mib.value)
+        .with("microcacheMiB", settings.microcache_mib.unwrap_or(0))
         .with("connectionKiB", catalogue.edge_connection_kib.value)
         .with("maxConnections", settings.max_connections),
         Reason::new(
@@ -176,12 +178,13 @@ fn reasons(ctx: &Context<'_>, need: &EdgeNeed, packed: Packed, settings: &EdgeSe
         Reason::new(
             "requirement.memoryBytes",
             figure(memory),
-            "connections * connection + base * replicas.max",
+            "connections * connection + (base + microcache) * replicas.max",
             catalogue.edge_connection_kib.because(),
         )
         .with("connections", figure(need.connections))
         .with("connectionKiB", catalogue.edge_connection_kib.value)
-        .with("baseMiB", catalogue.edge_base_mib.value),
+        .with("baseMiB", catalogue.edge_base_mib.value)
+        .with("microcacheMiB", settings.microcache_mib.unwrap_or(0)),
         Reason::new(
             "settings.maxConnections",
             settings.max_connections,
@@ -199,6 +202,17 @@ fn reasons(ctx: &Context<'_>, need: &EdgeNeed, packed: Packed, settings: &EdgeSe
             "judgement, grade D: who waits longer has gone",
         ),
     ];
+    list.extend(of_settings(ctx, settings));
+    list
+}
+
+/// Reasons of what depends on the other tiers.
+fn of_settings(ctx: &Context<'_>, settings: &EdgeSettings) -> Vec<Reason> {
+    let mut list = Vec::new();
+    if let Some(mib) = settings.microcache_mib {
+        let because = ctx.catalogue.edge_microcache_mib.because();
+        list.push(Reason::new("settings.microcacheMib", mib, "constant where there is a caching proxy", because));
+    }
     for (name, value) in &settings.max_connections_per_pod {
         list.push(
             Reason::new(

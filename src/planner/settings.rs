@@ -43,6 +43,9 @@ pub struct EdgeSettings {
     pub slots: BTreeMap<String, u32>,
     /// How long a request may wait for a pod, in milliseconds.
     pub queue_timeout_ms: u64,
+    /// Memory of each edge pod for copies of the caching proxy's answers, in MiB; none without a proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub microcache_mib: Option<u32>,
 }
 
 /// Settings of a web service.

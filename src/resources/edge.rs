@@ -13,7 +13,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::meta::{self, Part};
 use super::{
-    Context, DesiredSet, Stage, disruption, edge_config, edge_proxy_config, names, network, pod, proxy, rollout,
+    Context, DesiredSet, Stage, disruption, edge_config, edge_proxy_config, members, names, network, pod, proxy,
+    rollout,
 };
 use crate::planner::{Tier, TierPlan, TierSettings};
 
@@ -44,6 +45,10 @@ pub fn build(context: &Context<'_>, set: &mut DesiredSet) {
         let proxy = network::components(context, &[Tier::Proxy.component()]);
         ingress.push(network::from(Some(vec![proxy]), &[proxy::ORIGIN_PORT]));
         ingress.push(network::from(Some(vec![network::own_pods(context)]), &[proxy::PURGE_PORT]));
+        // By it a purge finds all edges.
+        let port = members::service_port("purge", proxy::PURGE_PORT, IntOrString::String("purge".to_owned()));
+        let members = names::engine_members(&app.name, Tier::Edge);
+        set.add(Stage::Foundation, &members::headless(context, &PART, members, vec![port]));
     }
     let egress = network::own_egress(context);
     let policy = network::policy(context, &PART, name.clone(), ingress, egress);

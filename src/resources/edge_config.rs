@@ -24,7 +24,7 @@ pub fn text(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> 
     let mut out = head(context, tier, settings);
     out.push_str(&frontend(context, tier, settings));
     out.push_str(no_route(context));
-    out.push_str(&edge_proxy_config::text(context, settings));
+    out.push_str(&edge_proxy_config::text(context, tier, settings));
     out.push_str(&edge_limits::table(context, tier));
     out.push_str(&admin(context));
     for service in public_services(context.app) {
@@ -112,7 +112,7 @@ fn frontend(context: &Context<'_>, tier: &TierPlan, settings: &EdgeSettings) -> 
     );
     out.push_str(&rules(context));
     out.push_str(&edge_limits::rules(context, tier));
-    out.push_str(edge_proxy_config::choice(context));
+    out.push_str(&edge_proxy_config::choice(context));
     out.push_str(&use_backends(context));
     out
 }
@@ -171,9 +171,9 @@ fn no_route(context: &Context<'_>) -> &'static str {
     "backend no_route\n  http-request return status 404 content-type text/plain string \"no service has this path\\n\"\n\n"
 }
 
-/// One JSON object for each request.
-const LOG_FORMAT: &str = r#"  log-format '%{+json}o %(time)[date(0,ms),ms_utime("%Y-%m-%dT%H:%M:%S.%3NZ")] %(requestId)[var(txn.request_id)] %(method)HM %(host)[var(txn.host)] %(path)HP %(status:sint)ST %(bytes:sint)B %(service)b %(server)s %(queueMs:sint)Tw %(connectMs:sint)Tc %(answerMs:sint)Tr %(totalMs:sint)Ta %(retries:sint)rc %(end)ts'
-"#;
+/// One JSON object for each request. The time is as HAProxy writes it: in another form it would be a tenth of a cached answer's cost.
+const LOG_FORMAT: &str = r"  log-format '%{+json}o %(time)tr %(requestId)[var(txn.request_id)] %(method)HM %(host)[var(txn.host)] %(path)HP %(status:sint)ST %(bytes:sint)B %(service)b %(server)s %(queueMs:sint)Tw %(connectMs:sint)Tc %(answerMs:sint)Tr %(totalMs:sint)Ta %(retries:sint)rc %(end)ts'
+";
 
 /// Health, metrics and statistics. Ready is who has found a pod of each service once, or has looked for 20 seconds:
 /// what happens behind the edge afterwards never takes it out.

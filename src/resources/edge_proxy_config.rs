@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::edge_config::{rules, server_timeout_ms, use_backends};
 use super::routes::public_services;
-use super::{Context, names, proxy, proxy_config};
+use super::{Context, edge_microcache, names, proxy, proxy_config};
 use crate::planner::{EdgeSettings, ProxySettings, Tier, TierPlan};
 
 /// Field of the access log.
@@ -38,7 +38,8 @@ pub(super) fn process_connections(context: &Context<'_>, settings: &EdgeSettings
 pub(super) fn global(context: &Context<'_>) -> String {
     match proxy::planned(context) {
         Some(_) => format!(
-            "  lua-load /usr/local/share/haproxy/proxy.lua\n  httpclient.retries 0\n  httpclient.timeout.connect 1s\n  set-var proc.purge_token env({TOKEN_VARIABLE})\n"
+            "  lua-load /usr/local/share/haproxy/proxy.lua\n  httpclient.retries 0\n  httpclient.timeout.connect 1s\n  set-var proc.purge_token env({TOKEN_VARIABLE})\n{}",
+            edge_microcache::GLOBAL,
         ),
         None => String::new(),
     }
@@ -53,22 +54,30 @@ pub(super) fn frontend_limit(context: &Context<'_>, settings: &EdgeSettings) -> 
 }
 
 /// Which requests the proxy gets: what may be kept. The rest would only pass through it.
-pub(super) fn choice(context: &Context<'_>) -> &'static str {
+pub(super) fn choice(context: &Context<'_>) -> String {
     if proxy::planned(context).is_none() {
-        return "";
+        return String::new();
     }
-    r"  http-request del-header x-scaledapp- -m beg
-  http-request set-var(txn.by_proxy) bool(true) if METH_GET !{ req.hdr(authorization) -m found } !{ req.hdr(upgrade) -m found } !{ req.hdr(accept) -m sub text/event-stream } { nbsrv(proxy_pods) gt 0 }
-  http-response set-header x-cache pass unless { var(txn.by_proxy) -m bool }
-  http-response set-var(txn.cache) res.hdr(x-cache)
-  use_backend proxy if { var(txn.by_proxy) -m bool }
-"
+    format!(
+        r"  http-request del-header x-scaledapp- -m beg
+  http-request set-var(txn.by_proxy) bool(true) if METH_GET !{{ req.hdr(authorization) -m found }} !{{ req.hdr(upgrade) -m found }} !{{ req.hdr(accept) -m sub text/event-stream }} {{ nbsrv(proxy_pods) gt 0 }}
+  # Frameworks take these for the address, the method or the host: such an answer is the client's alone.
+  http-request unset-var(txn.by_proxy) if {{ req.hdr(forwarded) -m found }} || {{ req.hdr(x-original-url) -m found }} || {{ req.hdr(x-rewrite-url) -m found }} || {{ req.hdr(x-http-method-override) -m found }} || {{ req.hdr(x-http-method) -m found }} || {{ req.hdr(x-method-override) -m found }}
+  # Of two, one would be part of the key, and the service might read the other.
+  http-request unset-var(txn.by_proxy) if {{ req.fhdr_cnt(x-forwarded-proto) gt 1 }} || {{ req.fhdr_cnt(x-forwarded-host) gt 1 }} || {{ req.fhdr_cnt(x-forwarded-port) gt 1 }} || {{ req.fhdr_cnt(x-forwarded-prefix) gt 1 }}
+{copies}  http-response set-header x-cache pass unless {{ var(txn.by_proxy) -m bool }}
+  http-after-response set-var(txn.cache) res.hdr(x-cache)
+  use_backend proxy if {{ var(txn.by_proxy) -m bool }}
+",
+        copies = edge_microcache::rules(),
+    )
 }
 
 /// Frontends and backends that are there for the proxy.
-pub(super) fn text(context: &Context<'_>, settings: &EdgeSettings) -> String {
+pub(super) fn text(context: &Context<'_>, edge: &TierPlan, settings: &EdgeSettings) -> String {
     let Some((tier, planned)) = proxy::planned(context) else { return String::new() };
-    let mut out = origin(context, settings);
+    let mut out = edge_microcache::text(context, edge, settings);
+    out.push_str(&origin(context, settings));
     out.push_str(&purge(tier));
     out.push_str(&pods(context, settings, planned));
     out
@@ -89,27 +98,29 @@ fn origin(context: &Context<'_>, settings: &EdgeSettings) -> String {
     out.push_str(&rules(context));
     out.push_str("  http-request del-header x-scaledapp- -m beg\n");
     // It is Varnish's to say anything else.
-    out.push_str("  http-response set-header x-cache pass\n  http-response del-header x-proxy\n");
+    out.push_str("  http-response set-header x-cache pass\n  http-response del-header x-proxy\n  http-response del-header x-scaledapp- -m beg\n");
     out.push_str(&use_backends(context));
     out
 }
 
-/// A purge goes to every pod of the plan; `proxy.lua` tells which of them took it.
+/// A purge goes to every pod of the plan, then to every edge; `proxy.lua` tells which of the pods took it.
 fn purge(tier: &TierPlan) -> String {
     format!(
         r#"frontend purge
   bind :{port}
   maxconn 100
   timeout client 30s
-  http-request return status 404 content-type text/plain string "not found\n" unless {{ path /purge }}
+  http-request return status 404 content-type text/plain string "not found\n" unless {{ path /purge /forget }}
   http-request return status 405 content-type text/plain hdr Allow POST string "POST alone purges\n" unless METH_POST
   http-request return status 401 content-type text/plain hdr WWW-Authenticate Bearer string "the token is missing or wrong\n" unless {{ http_auth_bearer,secure_memcmp(proc.purge_token) -m bool }}
-  http-request set-var(txn.pods) int({pods})
-  http-request use-service lua.purge
+{forget}  http-request set-var(txn.pods) int({pods})
+{copies}  http-request use-service lua.purge
 
 "#,
         port = proxy::PURGE_PORT,
+        forget = edge_microcache::FORGET,
         pods = tier.replicas.max,
+        copies = edge_microcache::purge_variable(),
     )
 }
 

@@ -19,6 +19,7 @@ pub mod disruption;
 pub mod edge;
 pub mod edge_config;
 mod edge_limits;
+mod edge_microcache;
 mod edge_proxy_config;
 pub mod external;
 pub mod ingress;

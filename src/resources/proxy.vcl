@@ -45,14 +45,6 @@ sub vcl_recv {
   }
 }
 
-# Frameworks take these for the address, the method or the host: such an answer is the client's alone.
-sub vcl_req_method {
-  if (req.http.Forwarded || req.http.X-Original-URL || req.http.X-Rewrite-URL || req.http.X-HTTP-Method-Override ||
-      req.http.X-HTTP-Method || req.http.X-Method-Override) {
-    return (pass);
-  }
-}
-
 # A cookie does not forbid an answer that the origin marks public; one that depends on it says Vary.
 sub vcl_req_cookie {
   return;
@@ -190,6 +182,10 @@ sub vcl_deliver {
     set resp.http.x-cache = "pass";
   } else if (obj.hits > 0) {
     set resp.http.x-cache = "hit";
+    # The edge may keep it for as long as a copy lives there: it is fresh for longer.
+    if (obj.ttl > $copies$s) {
+      set resp.http.x-scaledapp-copy = "yes";
+    }
   } else {
     set resp.http.x-cache = "miss";
   }

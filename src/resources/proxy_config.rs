@@ -3,7 +3,7 @@
 //! The text is `proxy.vcl`, with the plan's numbers in place of the words between dollar signs. It must keep
 //! what the origin marks public and nothing else, and must never make an answer depend on which pod gave it.
 
-use super::{Context, edge_proxy_config, names, proxy};
+use super::{Context, edge_microcache, edge_proxy_config, names, proxy};
 use crate::domain::quantity::MIB;
 use crate::planner::{EXPORTER, ProxySettings, Tier, TierPlan, TierSettings};
 
@@ -43,6 +43,7 @@ pub fn vcl(context: &Context<'_>, settings: &ProxySettings) -> String {
         ("$patience$", edge_proxy_config::fetch_patience_ms(context, queue).div_ceil(1000).to_string()),
         ("$largest$", (settings.storage_bytes / LARGEST_PART).to_string()),
         ("$stale$", settings.stale_if_error_seconds.to_string()),
+        ("$copies$", edge_microcache::LIFE_SECONDS.to_string()),
         ("$home$", HOME.to_owned()),
         ("$token$", TOKEN_FILE.to_owned()),
     ];

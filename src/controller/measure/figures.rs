@@ -106,7 +106,9 @@ impl Window {
             found.figures.push(("queriesPerRequest", three((queries - misses).max(0.0) / origin)));
             found.notes.push("readPercent: the pool does not count which queries only read".to_owned());
         }
-        let answered = self.rise("proxy", "varnish_main_cache_hit", |_| true);
+        // What an edge answers from its copies Varnish does not see.
+        let copies = self.rise("edge", "haproxy_frontend_http_cache_hits_total", of_proxy("edge")).unwrap_or(0.0);
+        let answered = self.rise("proxy", "varnish_main_cache_hit", |_| true).map(|hits| hits + copies);
         let fetched = self.rise("proxy", "varnish_main_cache_miss", |_| true);
         if let (Some(answered), Some(fetched)) = (answered, fetched)
             && answered + fetched > 0.0
@@ -207,6 +209,7 @@ mod tests {
                  haproxy_frontend_http_requests_total{{proxy=\"edge\"}} {}\n\
                  haproxy_frontend_http_requests_total{{proxy=\"admin\"}} {}\n\
                  haproxy_frontend_http_requests_total{{proxy=\"origin\"}} {}\n\
+                 haproxy_frontend_http_cache_hits_total{{proxy=\"edge\"}} {}\n\
                  haproxy_frontend_bytes_out_total{{proxy=\"edge\"}} {}\n\
                  haproxy_frontend_bytes_out_total{{proxy=\"admin\"}} 9999999\n\
                  haproxy_backend_http_requests_total{{proxy=\"web\"}} {}\n\
@@ -214,6 +217,7 @@ mod tests {
                 1000.0 * part,
                 77.0 * part,
                 200.0 * part,
+                100.0 * part,
                 5_000_000.0 * part,
                 600.0 * part,
                 500.0 * part
@@ -228,7 +232,7 @@ mod tests {
             format!("redis_keyspace_hits_total {}\nredis_keyspace_misses_total {}\n", 2700.0 * scale, 300.0 * scale);
         let proxy = format!(
             "varnish_main_cache_hit {}\nvarnish_main_cache_miss {}\nvarnish_main_s_resp_bodybytes 1.2e+07\n",
-            800.0 * scale,
+            600.0 * scale,
             200.0 * scale
         );
         reading(&[

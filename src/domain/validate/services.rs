@@ -13,7 +13,8 @@ const TIER_WORDS: [&str; 13] = [
 ];
 
 /// Endings of the names of objects, by tier.
-const OBJECT_ENDINGS: [(&str, &[&str]); 6] = [
+const OBJECT_ENDINGS: [(&str, &[&str]); 7] = [
+    ("edge", &["members"]),
     ("database", &["members", "auth"]),
     ("pool", &["direct", "auth"]),
     ("cache", &["members", "auth", "config", "router"]),
