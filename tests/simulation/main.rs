@@ -83,12 +83,14 @@ impl Measured {
         bearing: u32,
         least: u32,
         floor: u32,
+        by_use: bool,
         told: impl Fn() -> String,
     ) {
         let whole = if scene.replicated { scene.with_spare(least).max(floor) } else { least.max(floor) };
         self.pods.push((planned, whole));
         if planned > whole + 1.max(whole / 5) {
-            println!("more in all: {planned} for {whole}, {bearing} for {least}: {}", told());
+            let why = if by_use { "by the bound of use" } else { "by waiting" };
+            println!("more in all, {why}: {planned} for {whole}, {bearing} for {least}: {}", told());
         }
         let (bearing, least) = if planned <= floor { (1, 1) } else { (bearing, least) };
         let most = least + 1.max(least / 5);
@@ -179,7 +181,8 @@ fn simulate_web(scene: &Scene, service: &Service<'_>, data: &Transactions, seed:
     let by_formula = fewest(bearing, stable, |pods| service.erlang_keeps(horizon, pods));
     let least = fewest(by_formula, stable, |pods| looked_at(|requests| simulated(horizon, pods, requests)) <= 1.0);
     let floor = if scene.replicated || planned > 1 && service.tier.replicas.min > 1 { 2 } else { 1 };
-    out.compare(scene, planned, bearing, least, floor, told);
+    let by_use = service.busy(horizon) / f64::from(service.cores * least) > scene.catalogue.peak_ceiling.value;
+    out.compare(scene, planned, bearing, least, floor, by_use, told);
 }
 
 fn simulate_worker(scene: &Scene, worker: &Worker<'_>, seed: u64, out: &mut Measured) {
@@ -203,7 +206,8 @@ fn simulate_worker(scene: &Scene, worker: &Worker<'_>, seed: u64, out: &mut Meas
     let least = fewest(bearing, stable, |pods| worker.erlang_keeps(pods));
     let least =
         fewest(least, stable, |pods| looked_at(|requests| worker.delay(pods, false, requests, seed + 1)) <= 1.0);
-    out.compare(scene, planned, bearing, least, if scene.replicated { 2 } else { 1 }, told);
+    let by_use = worker.busy() / f64::from(least) > scene.catalogue.peak_ceiling.value;
+    out.compare(scene, planned, bearing, least, if scene.replicated { 2 } else { 1 }, by_use, told);
 }
 
 fn simulate(case: &Case, seed: u64) -> Option<Measured> {
