@@ -21,7 +21,7 @@ async fn climb_from_ten_to_two_hundred_thousand_users_and_back() {
     apply_whole_shop(&world, &users(200_000));
     let took = world.ready("shop", Duration::from_secs(170)).await;
     let top = world.app("shop").await.status.expect("a status");
-    let report = load.finish().await;
+    let report = load.finish_soon().await;
     println!("climb, ready after {took:?}: {}", report.whole);
     report.assert_flawless();
     for tier in ["Web", "Worker"] {
@@ -35,7 +35,7 @@ async fn climb_from_ten_to_two_hundred_thousand_users_and_back() {
         status.proposed.clone().ok_or_else(|| format!("{:?}", status.conditions))
     })
     .await;
-    let report = load.finish().await;
+    let report = load.finish_soon().await;
     println!("back down: {}", report.whole);
     report.assert_flawless();
     assert!(proposed.changes.iter().any(|c| c.object.starts_with("Database/")), "{proposed:?}");
@@ -62,7 +62,7 @@ async fn climb_from_one_copy_to_three() {
     apply_shop(&world, &[("/spec/targets/availabilityPercent", json!("99.95"))]);
     world.ready("shop", Duration::from_secs(140)).await;
     assert_eq!(world.app("shop").await.status.and_then(|s| s.database).as_deref(), Some("3/3"));
-    let report = load.finish().await;
+    let report = load.finish_soon().await;
     println!("one copy to three: {}", report.whole);
     report.assert_flawless();
     world.condition("shop", "DataSafe", "True", Duration::from_secs(30)).await;

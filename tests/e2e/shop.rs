@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cluster::{World, apply, ingress_url, setting};
 
-/// A light open-loop load that goes on in the background.
+/// A light open-loop load that goes on in the background, for so long at most.
 pub struct Load {
     child: Child,
     keys: PathBuf,
@@ -93,6 +93,15 @@ impl Load {
             .spawn()
             .expect("the load generator starts");
         Self { child, keys, host: world.host.clone() }
+    }
+
+    /// Goes on for five seconds more, so that what follows the event is seen as well, and ends.
+    pub async fn finish_soon(self) -> Report {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        // One that has ended by itself is none to be told.
+        drop(told);
+        self.finish().await
     }
 
     /// Waits for the end and checks that everything acknowledged is stored.

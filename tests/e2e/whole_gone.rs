@@ -99,7 +99,7 @@ async fn gone_tiers_cost_no_request_and_lose_nothing() {
         }
         others_are_ready(&world, component, &before, || {}).await;
         println!("{component}: all pods gone and back after {:.1} s", start.elapsed().as_secs_f64());
-        let report = load.finish().await;
+        let report = load.finish_soon().await;
         println!("{component} gone: {}", report.whole);
         report.assert_flawless();
         acknowledged.stays(&world).await;
@@ -163,7 +163,7 @@ async fn gone_tiers_that_every_order_passes_come_back_by_themselves_and_lose_not
         println!("{component}: all pods gone and back after {:.1} s", start.elapsed().as_secs_f64());
         orders_go_on(&world).await;
         println!("{component}: an order acknowledged after {:.1} s", start.elapsed().as_secs_f64());
-        let report = load.finish().await;
+        let report = load.finish_soon().await;
         println!("{component} gone: {}", report.whole);
         assert_degraded(&report, statuses);
         acknowledged.stays(&world).await;

@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::stop::Stop;
 use client::{Shop, Target};
 use tally::{Kind, Outcome, Sample, Tally};
 
@@ -30,7 +31,7 @@ pub struct LoadArgs {
     /// Arrivals a second, pages and orders together
     #[arg(long, default_value_t = 20.0)]
     rate: f64,
-    /// How long to go on, such as 60s or 5m
+    /// How long to go on, such as 60s or 5m; SIGTERM and SIGINT end it earlier, with the same report
     #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
     duration: Duration,
     /// Which part of the arrivals are orders, in percent; the rest are page views
@@ -63,15 +64,16 @@ pub async fn run(args: &LoadArgs) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let shop = Arc::new(Shop::new(&args.target, args.timeout)?);
+    let end = Stop::on_signals().context("signals cannot be waited for")?;
     let (samples, collected) = mpsc::unbounded_channel();
-    let collector = tokio::spawn(collect(collected, keys, args.duration));
+    let collector = tokio::spawn(collect(collected, keys));
     // Truncation is meant: arrivals is bounded above and positive.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let sent = schedule(args, arrivals as u64, &shop, &samples);
-    sent.await;
+    let sent = schedule(args, arrivals as u64, &shop, &samples, &end);
+    let length = sent.await;
     drop(samples);
     let tally = collector.await.context("the collector ended early")??;
-    let report = tally.report();
+    let report = tally.report(length);
     println!("{}", report.sentence());
     println!("{}", serde_json::to_string(&report)?);
     Ok(ExitCode::SUCCESS)
@@ -86,13 +88,23 @@ async fn open(path: &Path) -> anyhow::Result<File> {
         .with_context(|| format!("cannot append to {}", path.display()))
 }
 
-async fn schedule(args: &LoadArgs, arrivals: u64, shop: &Arc<Shop>, samples: &mpsc::UnboundedSender<Sample>) {
+/// Sends the arrivals, until told to stop; how long that took.
+async fn schedule(
+    args: &LoadArgs,
+    arrivals: u64,
+    shop: &Arc<Shop>,
+    samples: &mpsc::UnboundedSender<Sample>,
+    end: &Stop,
+) -> Duration {
     let slots = Arc::new(Semaphore::new(MOST_UNDER_WAY));
     let start = Instant::now();
     for number in 0..arrivals {
         #[allow(clippy::cast_precision_loss)] // far below 2^52
         let due = start + Duration::from_secs_f64(number as f64 / args.rate);
-        tokio::time::sleep_until(due).await;
+        tokio::select! {
+            () = tokio::time::sleep_until(due) => (),
+            () = end.told() => return start.elapsed(),
+        }
         let kind = if is_order(number, args.order_percent) { Kind::Order } else { Kind::Page };
         let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
             let _collected =
@@ -112,7 +124,10 @@ async fn schedule(args: &LoadArgs, arrivals: u64, shop: &Arc<Shop>, samples: &mp
         });
     }
     // The last arrival's share of the schedule belongs to the run.
-    tokio::time::sleep_until(start + args.duration).await;
+    tokio::select! {
+        () = tokio::time::sleep_until(start + args.duration) => args.duration,
+        () = end.told() => start.elapsed(),
+    }
 }
 
 /// Spreads orders evenly: of the first n arrivals, n * percent / 100 are orders.
@@ -121,12 +136,8 @@ fn is_order(number: u64, percent: u8) -> bool {
     before(number + 1) > before(number)
 }
 
-async fn collect(
-    mut samples: mpsc::UnboundedReceiver<Sample>,
-    mut keys: Option<File>,
-    duration: Duration,
-) -> anyhow::Result<Tally> {
-    let mut tally = Tally::new(duration);
+async fn collect(mut samples: mpsc::UnboundedReceiver<Sample>, mut keys: Option<File>) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
     while let Some(sample) = samples.recv().await {
         if let (Outcome::Placed(key), Some(file)) = (&sample.outcome, keys.as_mut()) {
             file.write_all(format!("{key}\n").as_bytes()).await.context("cannot record an acknowledged order")?;

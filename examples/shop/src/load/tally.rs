@@ -48,9 +48,8 @@ pub struct Sample {
 }
 
 /// All arrivals of a run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Tally {
-    duration: Duration,
     pages: u64,
     orders: u64,
     acknowledged: Vec<Duration>,
@@ -61,22 +60,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// An empty one for a schedule of this length.
-    #[must_use]
-    pub fn new(duration: Duration) -> Self {
-        let (failures, unexpected) = (BTreeMap::new(), BTreeMap::new());
-        Self {
-            duration,
-            pages: 0,
-            orders: 0,
-            acknowledged: Vec::new(),
-            took: Vec::new(),
-            failures,
-            unexpected,
-            failed_between: None,
-        }
-    }
-
     /// Counts one arrival.
     pub fn add(&mut self, sample: &Sample) {
         match sample.kind {
@@ -104,9 +87,9 @@ impl Tally {
         self.failed_between = Some((first, last));
     }
 
-    /// The figures.
+    /// The figures of a run of this length.
     #[must_use]
-    pub fn report(mut self) -> Report {
+    pub fn report(mut self, length: Duration) -> Report {
         self.took.sort_unstable();
         self.acknowledged.sort_unstable();
         let failed = self.failures.values().sum();
@@ -117,8 +100,7 @@ impl Tally {
             ok: self.took.len() as u64,
             failed,
             acknowledged: self.acknowledged.len() as u64,
-            longest_gap_seconds: (self.orders > 0)
-                .then(|| longest_gap(&self.acknowledged, self.duration).as_secs_f64()),
+            longest_gap_seconds: (self.orders > 0).then(|| longest_gap(&self.acknowledged, length).as_secs_f64()),
             p50_milliseconds: percentile(&self.took, 50),
             p99_milliseconds: percentile(&self.took, 99),
             failed_between_seconds: self.failed_between.map(|(first, last)| (first.as_secs_f64(), last.as_secs_f64())),
@@ -128,11 +110,11 @@ impl Tally {
     }
 }
 
-/// The longest time without an acknowledged order, from the start of the run to its scheduled end.
-fn longest_gap(acknowledged: &[Duration], duration: Duration) -> Duration {
+/// The longest time without an acknowledged order, from the start of the run to its end.
+fn longest_gap(acknowledged: &[Duration], length: Duration) -> Duration {
     let mut last = Duration::ZERO;
     let mut longest = Duration::ZERO;
-    for &at in acknowledged.iter().chain([&duration]) {
+    for &at in acknowledged.iter().chain([&length]) {
         longest = longest.max(at.saturating_sub(last));
         last = last.max(at);
     }
@@ -225,7 +207,7 @@ mod tests {
 
     #[test]
     fn every_outcome_is_counted() {
-        let mut tally = Tally::new(s(10));
+        let mut tally = Tally::default();
         let outcomes = [
             (Kind::Page, Outcome::Seen),
             (Kind::Order, Outcome::Placed(Uuid::nil())),
@@ -238,7 +220,7 @@ mod tests {
         for (kind, outcome) in outcomes {
             tally.add(&Sample { kind, outcome, took: s(1), at: s(3) });
         }
-        let report = tally.report();
+        let report = tally.report(s(10));
         assert_eq!((report.requests, report.ok, report.failed, report.acknowledged), (7, 2, 4, 1));
         assert_eq!(report.unexpected.get(&404), Some(&1));
         assert_eq!(report.failures.get("503"), Some(&1));
