@@ -7,8 +7,7 @@
 -- is marked down, and so cut those requests of a dead one which are just being sent to the next.)
 -- Must never call a purge complete that a pod may have missed, nor while an edge may still show what was purged.
 local LIMIT = 4000      -- bytes of keys in one call: what a pod takes in one header
-local PATIENCE = 3000   -- ms for one pod
-local PATIENCE_EDGE = 500
+local PATIENCE, PATIENCE_EDGE = 3000, 500   -- ms for one pod, one edge
 local BACKEND, ADMIN_PORT = "proxy", 8405
 local EDGES, PURGE_PORT = "edges", 8082
 

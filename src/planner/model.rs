@@ -114,7 +114,7 @@ catalogue! {
     /// Memory of a proxied connection.
     edge_connection_kib = 34.0, "KiB", D, "judgement: two buffers of 16 KiB, HAProxy's default size, and the session";
     /// Memory of an edge pod for copies of the caching proxy's answers.
-    edge_microcache_mib = 16.0, "MiB", D, "judgement: a thousand pages of 10 KiB, each kept for two seconds";
+    edge_microcache_mib = 16.0, "MiB", D, "judgement: a thousand pages of 10 KiB, each kept for three seconds";
     /// Connections that clients keep open without a request under way.
     edge_idle_connections = 400.0, "connections", D, "judgement: keep-alive connections of the ingress controller's pods";
     /// Transactions of one core of `PgBouncer`.
