@@ -35,14 +35,14 @@ phase_check() {
 }
 
 phase_unit() {
-  run unit cargo test --locked
-  run shop cargo test --locked --manifest-path examples/shop/Cargo.toml
+  run unit cargo test --locked --no-fail-fast
+  run shop cargo test --locked --no-fail-fast --manifest-path examples/shop/Cargo.toml
 }
 
 phase_control-plane() {
   SCALEDAPP_KUBE_BIN=$(tests/cluster/build.sh)/kins
   export SCALEDAPP_KUBE_BIN
-  run control-plane cargo test --locked --test control_plane
+  run control-plane cargo test --locked --no-fail-fast --test control_plane
 }
 
 phase_cluster() {

@@ -251,7 +251,7 @@ fn a_bad_list_of_users_gets_a_sentence() {
 #[test]
 fn why_puts_the_numbers_in() {
     let (code, out, _) = scaledapp(&["plan", "-f", LADDER, "--why", "Edge"]);
-    assert!(code == 0 && out.contains("= step(32 MiB + 2500 * 34 KiB)\n      = 128 MiB"), "{out}");
+    assert!(code == 0 && out.contains("= step(32 MiB + 16 MiB + 2500 * 34 KiB)\n      = 160 MiB"), "{out}");
     let (_, out, _) = scaledapp(&["plan", "-f", LADDER, "--why", "demand"]);
     assert!(out.contains("= 500000 * 60 / 86400\n      = 347 requests/s"), "{out}");
     let (code, _, err) = scaledapp(&["plan", "-f", HELLO, "--why", "cache"]);
