@@ -80,12 +80,12 @@ impl Measured {
         &mut self,
         scene: &Scene,
         planned: u32,
-        bearing: u32,
         least: u32,
         floor: u32,
         by_use: bool,
         told: impl Fn() -> String,
     ) {
+        let bearing = scene.survivors(planned);
         let whole = if scene.replicated { scene.with_spare(least).max(floor) } else { least.max(floor) };
         self.pods.push((planned, whole));
         if planned > whole + 1.max(whole / 5) {
@@ -182,7 +182,7 @@ fn simulate_web(scene: &Scene, service: &Service<'_>, data: &Transactions, seed:
     let least = fewest(by_formula, stable, |pods| looked_at(|requests| simulated(horizon, pods, requests)) <= 1.0);
     let floor = if scene.replicated || planned > 1 && service.tier.replicas.min > 1 { 2 } else { 1 };
     let by_use = service.busy(horizon) / f64::from(service.cores * least) > scene.catalogue.peak_ceiling.value;
-    out.compare(scene, planned, bearing, least, floor, by_use, told);
+    out.compare(scene, planned, least, floor, by_use, told);
 }
 
 fn simulate_worker(scene: &Scene, worker: &Worker<'_>, seed: u64, out: &mut Measured) {
@@ -207,7 +207,7 @@ fn simulate_worker(scene: &Scene, worker: &Worker<'_>, seed: u64, out: &mut Meas
     let least =
         fewest(least, stable, |pods| looked_at(|requests| worker.delay(pods, false, requests, seed + 1)) <= 1.0);
     let by_use = worker.busy() / f64::from(least) > scene.catalogue.peak_ceiling.value;
-    out.compare(scene, planned, bearing, least, if scene.replicated { 2 } else { 1 }, by_use, told);
+    out.compare(scene, planned, least, if scene.replicated { 2 } else { 1 }, by_use, told);
 }
 
 fn simulate(case: &Case, seed: u64) -> Option<Measured> {
