@@ -101,6 +101,7 @@ fn start() -> Server {
     let users = format!("{ADMIN},admin,admin,\"system:masters\"\n{OPERATOR},operator,operator,\"operators\"\n");
     fs::write(directory.join("tokens.csv"), users).unwrap();
     let (client_port, peer_port, port) = (free_port(), free_port(), free_port());
+    // Ended for good: without its etcd an API server that is only told to stop may go on for hours, and its data are thrown away.
     let script = format!(
         "cd {dir} || exit 1
          etcd --data-dir etcd --unsafe-no-fsync --listen-client-urls http://127.0.0.1:{client_port} \
@@ -114,7 +115,7 @@ fn start() -> Server {
          api=$!
          echo $api >apiserver.pid
          cat >/dev/null
-         kill $api $etcd; wait; cd /; rm -rf {dir}",
+         kill -KILL $api $etcd; wait; cd /; rm -rf {dir}",
         dir = directory.display(),
     );
     let shell = Command::new("sh")
