@@ -80,13 +80,13 @@ local function purge_one(server, headers)
   return { state = "purged", objects = tonumber(answer.reason) or 0 }
 end
 
--- Asks all of them at once, for a silent one must not keep the others waiting: what `ask` returned for each name.
-local function of_all(names, ask, patience)
-  local results, left = {}, #names
-  for _, name in ipairs(names) do
+-- Asks all of them at once, for a silent one must not keep the others waiting: what `ask` returned for each of them.
+local function of_all(those, ask, patience)
+  local results, left = {}, #those
+  for _, one in ipairs(those) do
     core.register_task(function()
-      local ok, result = pcall(ask, name)
-      results[name] = ok and result or nil
+      local ok, result = pcall(ask, one)
+      results[one] = ok and result or nil
       left = left - 1
     end)
   end
@@ -102,19 +102,17 @@ end
 
 -- Every edge forgets its copies. One that cannot be told has none left from before after so many seconds.
 local function forget_all(token, seconds)
-  local began, names = now_ms(), {}
-  for name, server in pairs(core.backends[EDGES].servers) do
-    if address_of(server) then names[#names + 1] = name end
-  end
+  local began, addresses = now_ms(), {}
+  for _, server in pairs(core.backends[EDGES].servers) do addresses[#addresses + 1] = address_of(server) end
   local headers = { authorization = { "Bearer " .. token }, host = { "purge" } }
-  local told = of_all(names, function(name)
-    local url = "http://" .. address_of(core.backends[EDGES].servers[name]) .. ":" .. PURGE_PORT .. "/forget"
+  local told = of_all(addresses, function(address)
+    local url = "http://" .. address .. ":" .. PURGE_PORT .. "/forget"
     local answer = core.httpclient():post { url = url, headers = headers, timeout = PATIENCE_EDGE }
     return answer and answer.status == 200
   end, PATIENCE_EDGE)
-  local count = 0
-  for _, name in ipairs(names) do count = count + (told[name] and 1 or 0) end
-  if count > 0 and count == #names then return end
+  local everyone = #addresses > 0
+  for _, address in ipairs(addresses) do everyone = everyone and told[address] end
+  if everyone then return end
   core.msleep(math.max(0, began + seconds * 1000 - now_ms()))
 end
 

@@ -4,7 +4,7 @@ import time
 import uuid
 
 V2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
-BOUNDS, COUNTS = ("/sys/fs/cgroup", "/sys/fs/cgroup") if V2 else ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpuacct")
+WEIGHTS, COUNTS = ("/sys/fs/cgroup", "/sys/fs/cgroup") if V2 else ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpuacct")
 # Ten times a usual one: what else runs on the machine may slow the measurement, but not decide it.
 WEIGHT = 10
 
@@ -13,29 +13,29 @@ class Group:
     """One group. Whoever enters it stays, with all children."""
 
     def __init__(self, name):
-        if not os.access(BOUNDS, os.W_OK):
-            raise SystemExit(f"{BOUNDS} cannot be written: bounds of processor time need control groups, and root")
+        if not os.access(WEIGHTS, os.W_OK):
+            raise SystemExit(f"{WEIGHTS} cannot be written: parts of processor time need control groups, and root")
         # A process number would be that of a namespace.
         self.name = f"scaledapp-bench-{uuid.uuid4().hex[:8]}-{name}"
-        for folder in {BOUNDS, COUNTS}:
+        for folder in {WEIGHTS, COUNTS}:
             os.makedirs(f"{folder}/{self.name}")
         if V2:
             self.write("cpu.weight", 100 * WEIGHT)
         else:
             self.write("cpu.shares", 1024 * WEIGHT)
 
-    def write(self, file, value, folder=BOUNDS):
+    def write(self, file, value, folder=WEIGHTS):
         with open(f"{folder}/{self.name}/{file}", "w") as opened:
             opened.write(str(value))
 
     def enter(self):
         """Brings the calling process in."""
-        for folder in {BOUNDS, COUNTS}:
+        for folder in {WEIGHTS, COUNTS}:
             self.write("cgroup.procs", 0, folder)
 
     def leave(self):
         """Brings the calling process back to the top."""
-        for folder in {BOUNDS, COUNTS}:
+        for folder in {WEIGHTS, COUNTS}:
             with open(f"{folder}/cgroup.procs", "w") as opened:
                 opened.write("0")
 
@@ -49,7 +49,7 @@ class Group:
 
     def remove(self):
         """When its last process has ended, which those that were killed do within a moment."""
-        for folder in {BOUNDS, COUNTS}:
+        for folder in {WEIGHTS, COUNTS}:
             for _ in range(100):
                 try:
                     os.rmdir(f"{folder}/{self.name}")

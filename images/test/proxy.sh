@@ -20,7 +20,7 @@ mounted() {
 mounted haproxy
 mounted varnish
 status=0
-for program in ${PROGRAMS:-proxy balance}; do
+for program in ${PROGRAMS:-proxy copies balance}; do
   unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '
     mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up
     exec python3 "$@"' "$program" "$here/$program.py" "$(cat "$work/haproxy")" "$(cat "$work/varnish")" "${FILES:-$here/../testdata/proxy.json}" "$@" || status=1

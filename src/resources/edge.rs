@@ -22,6 +22,8 @@ use crate::planner::{Tier, TierPlan, TierSettings};
 pub const PORT: u16 = 8080;
 /// Port for health, metrics and statistics.
 pub const ADMIN_PORT: u16 = 8405;
+/// Pods of a roll-out beside those of the plan.
+pub const SURGE: u32 = 1;
 /// Key of the configuration in its `ConfigMap`.
 const CONFIG_KEY: &str = "haproxy.cfg";
 /// From the deletion of a pod to the soft stop: the ingress controller has forgotten the pod by then.
@@ -92,7 +94,7 @@ fn deployment(context: &Context<'_>, name: String, tier: &TierPlan, replicas: u3
         metadata: PART.meta(app, name.clone()),
         spec: Some(DeploymentSpec {
             replicas: Some(replicas.cast_signed()),
-            strategy: Some(rollout::surge_only(1)),
+            strategy: Some(rollout::surge_only(SURGE)),
             progress_deadline_seconds: Some(rollout::PROGRESS_DEADLINE_SECONDS),
             revision_history_limit: Some(rollout::REVISION_HISTORY_LIMIT),
             selector: PART.label_selector(app),

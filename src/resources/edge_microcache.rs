@@ -4,7 +4,7 @@
 //! The proxy says which answers may be kept. A purge reaches every edge before it is answered: each key of this cache holds
 //! the moment of the last purge, so all that was kept before is out of reach at once.
 
-use super::{Context, names, proxy};
+use super::{Context, edge, names, proxy};
 use crate::planner::{EdgeSettings, Tier, TierPlan};
 
 /// Longest life of a copy: what a purge waits for where an edge does not answer it.
@@ -13,8 +13,6 @@ pub(super) const LIFE_SECONDS: u32 = 3;
 const KNOWN_AFTER_SECONDS: u32 = 15;
 /// Largest answer that is kept; larger ones cost little more by way of the proxy.
 const LARGEST_BYTES: u32 = 64 * 1024;
-/// Edges of a roll-out beside those of the plan.
-const SURGE: u32 = 1;
 
 /// Lines of the global section: the moment of the last purge.
 pub(super) const GLOBAL: &str = "  set-var proc.purged date(0,us)\n";
@@ -35,7 +33,7 @@ backend edges
 
 ",
         mib = settings.microcache_mib.unwrap_or(1),
-        slots = tier.replicas.max + SURGE,
+        slots = tier.replicas.max + edge::SURGE,
         domain = context.environment.cluster_domain,
         port = proxy::PURGE_PORT,
     )

@@ -98,9 +98,8 @@ impl Load {
     /// Goes on for five seconds more, so that what follows the event is seen as well, and ends.
     pub async fn finish_soon(self) -> Report {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         // One that has ended by itself is none to be told.
-        drop(told);
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         self.finish().await
     }
 
