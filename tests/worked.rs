@@ -242,11 +242,11 @@ fn database(example: &mut Example, plan: &Plan, reads: f64, writes: f64) {
         &[("cores", 1.0), ("spindles", 1.0)],
         "for writes, and as many for each of two readers",
     );
-    let open = 2.0 * (hands.max(5.0) + (hands * 2.0).max(5.0));
+    let open = 3.0 * ((hands.max(5.0) / 2.0).ceil() + ((hands * 2.0).max(5.0) / 2.0).ceil());
     example.step(&format!(
-        "2 pods of the pool, of which either may be alone, with 5 at least: 2 * (5 + 6) = {open} connections"
+        "3 pods of the pool, of which any two open all of them, 5 at least: 3 * (3 + 3) = {open} connections"
     ));
-    same(2.0, f64::from(tier(plan, Tier::Pool).replicas.max));
+    same(3.0, f64::from(tier(plan, Tier::Pool).replicas.max));
     let data = 50_000.0 * 2048.0 * DAYS_OF_A_MONTH * 3.0 * 1.5;
     let memory = (64.0 + 16.0 + 4.0 * open) * MIB + data / 10.0;
     example.step(&format!("memory: 64 + 16 + 4 * {open} MiB and a tenth of {} GB of data and indexes in three months = {} MiB, in quarter steps 1536 MiB", short(data / 1e9), short(memory / MIB)));

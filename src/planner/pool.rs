@@ -4,7 +4,7 @@
 //! of server connections that the database can hold during a roll-out. Never decides how many
 //! connections the database has: that is `database`, from the caps given here.
 
-use super::availability::with_spare;
+use super::availability::{survivors, with_spare};
 use super::model::quarter_step;
 use super::packing::{Context, Packing, figure, size_text, tier_plan};
 use super::plan::{Bottleneck, PoolSettings, Reason, Replicas, Requirement, Size, Tier, TierPlan, TierSettings};
@@ -18,6 +18,13 @@ const STEPS: [Millicores; 6] =
 
 /// Pods that a roll-out adds at once.
 const SURGE: u32 = 1;
+
+/// Fewest pods where one may be lost: as many as a replicated database has members, so that each zone with a member has
+/// a way to it and a loss cuts a third of the sessions.
+const FEWEST_REPLICATED: u32 = 3;
+
+/// Server connections of any pod for writes, and for reads: one may be held for long.
+const FEWEST_CONNECTIONS: u32 = 2;
 
 /// What the demand needs of the pool: the second layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,6 +46,8 @@ pub struct PoolPods {
     pub bearing: u32,
     /// Pods with the spare ones.
     pub count: u32,
+    /// Pods that share the work when as many as may be lost are lost.
+    pub surviving: u32,
 }
 
 impl PoolPods {
@@ -46,12 +55,6 @@ impl PoolPods {
     #[must_use]
     pub const fn most(self) -> u32 {
         self.count.saturating_add(SURGE)
-    }
-
-    /// Pods that share the work when as many as may be lost are lost.
-    #[must_use]
-    pub fn surviving(self) -> u32 {
-        self.bearing.max(1)
     }
 }
 
@@ -89,18 +92,20 @@ pub fn need(ctx: &Context<'_>, users: &[&TierPlan]) -> PoolNeed {
 #[must_use]
 pub fn pods(ctx: &Context<'_>, need: &PoolNeed) -> PoolPods {
     let bearing = ((need.pgbouncer_busy / ctx.catalogue.utilisation_ceiling.value).ceil() as u32).max(1);
-    let count = if ctx.objective.replicated { with_spare(bearing, ctx.environment.zones).max(2) } else { bearing };
-    PoolPods { bearing, count }
+    if !ctx.objective.replicated {
+        return PoolPods { bearing, count: bearing, surviving: bearing };
+    }
+    let zones = ctx.environment.zones;
+    let count = with_spare(bearing, zones).max(FEWEST_REPLICATED);
+    PoolPods { bearing, count, surviving: survivors(count, zones) }
 }
 
 /// The caps of one pod, so that what survives a loss still opens what is wanted.
 #[must_use]
 pub fn caps(ctx: &Context<'_>, pods: PoolPods, wanted: Wanted) -> Caps {
     let fewest = ctx.catalogue.connections_fewest.value as u32;
-    Caps {
-        write: wanted.write.div_ceil(pods.surviving()).max(fewest),
-        read: wanted.read.div_ceil(pods.surviving()).max(fewest),
-    }
+    let cap = |wanted: u32| wanted.max(fewest).div_ceil(pods.surviving).max(FEWEST_CONNECTIONS);
+    Caps { write: cap(wanted.write), read: cap(wanted.read) }
 }
 
 /// Pods and settings of the pool.
@@ -137,11 +142,11 @@ pub fn plan(ctx: &Context<'_>, need: &PoolNeed, pods: PoolPods, caps: Caps, want
 fn settings(ctx: &Context<'_>, need: &PoolNeed, pods: PoolPods, caps: Caps) -> PoolSettings {
     let catalogue = ctx.catalogue;
     let step = |busy: f64| {
-        let wanted = busy / catalogue.utilisation_ceiling.value / f64::from(pods.surviving()) * 1000.0;
+        let wanted = busy / catalogue.utilisation_ceiling.value / f64::from(pods.surviving) * 1000.0;
         STEPS.into_iter().find(|step| step.0 as f64 >= wanted).unwrap_or(Millicores(wanted.ceil() as u64))
     };
     // Writes and reads have an address each; half as many again for clients that reconnect before they are gone.
-    let clients = f64::from(need.clients) * 2.0 * 1.5 / f64::from(pods.surviving());
+    let clients = f64::from(need.clients) * 2.0 * 1.5 / f64::from(pods.surviving);
     let max_client_connections = ((clients / 100.0).ceil().max(1.0) as u32).saturating_mul(100);
     let pgbouncer_bytes = (catalogue.pool_base_mib.value * 1024.0
         + catalogue.pool_client_kib.value * f64::from(max_client_connections))
@@ -186,13 +191,13 @@ fn reasons(
 ) -> Vec<Reason> {
     let catalogue = ctx.catalogue;
     let formula =
-        if ctx.objective.replicated { "max(2, bearing + 1, ceil(bearing * zones / (zones - 1)))" } else { "bearing" };
+        if ctx.objective.replicated { "max(3, bearing + 1, ceil(bearing * zones / (zones - 1)))" } else { "bearing" };
     let replicas = |name: &str| {
         Reason::new(
             format!("replicas.{name}"),
             pods.count,
             formula,
-            "one PgBouncer uses one core; any one node or zone may be lost where the objective asks for it",
+            "one PgBouncer uses one core; any one node or zone may be lost where the objective asks for it, and each member of the database has a way to it",
         )
         .with("bearing", pods.bearing)
         .with("transactions", figure(need.transactions))
@@ -206,11 +211,11 @@ fn reasons(
         Reason::new(
             format!("settings.{name}"),
             value,
-            format!("max(fewest, ceil(wanted / surviving)); wanted: {hold}"),
+            format!("max(2, ceil(max(wanted, fewest) / surviving)); wanted: {hold}"),
             "PostgreSQL wiki, number of database connections, grade B; Little's law",
         )
         .with("wanted", wanted)
-        .with("surviving", pods.surviving())
+        .with("surviving", pods.surviving)
         .with("fewest", catalogue.connections_fewest.value)
     };
     let mut list = vec![
@@ -259,7 +264,7 @@ fn reasons(
         .with("clients", need.clients),
         Reason::new("settings.surge", settings.surge, "1", "one pod more during a roll-out; the caps count it"),
     ];
-    list.extend(container_reasons(ctx, need, settings, pods.surviving()));
+    list.extend(container_reasons(ctx, need, settings, pods.surviving));
     list
 }
 
