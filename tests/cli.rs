@@ -338,6 +338,7 @@ fn diff_tells_errors_from_differences() {
         &["diff", refused, HELLO],
         &["diff", HELLO, "tests/refused/unknown-field.yaml"],
         &["diff", HELLO, LADDER, "--live"],
+        &["diff", HELLO, LADDER],
         &["diff", "-", "-"],
     ] {
         let (code, _, err) = scaledapp(args);

@@ -71,7 +71,7 @@ fn the_samples_are_not_refused() {
 
 #[test]
 fn what_a_spec_may_say_is_not_refused() {
-    for name in ["pods", "ranges"] {
+    for name in ["pods", "ranges", "split"] {
         assert_eq!(told(&read(&format!("tests/accepted/{name}.yaml"))), [], "{name}");
     }
 }

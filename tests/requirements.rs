@@ -2,8 +2,11 @@
 
 mod common;
 
-use common::{app, planned, sample};
-use scaledapp::planner::{Bottleneck, FindingKind, Plan, Reason, Rung, Severity, Tier, availability};
+use common::{app, planned, sample, valid};
+use scaledapp::domain::Environment;
+use scaledapp::planner::{
+    Bottleneck, Catalogue, FindingKind, Plan, Reason, Rung, Severity, Tier, TierSettings, availability, plan,
+};
 
 fn near(found: f64, expected: f64) {
     assert!((found / expected - 1.0).abs() < 0.001, "{found} is not {expected}");
@@ -114,4 +117,42 @@ fn many_members_are_counted_without_overflow() {
     assert!(availability::k_of_n(5000, 5000, 0.998) < 1e-4);
     assert!(availability::k_of_n(3_000_000, 3_000_000, 0.998) < 1e-12);
     near(availability::k_of_n(2_000_000, 3_000_000, 0.998), 1.0);
+}
+
+/// What a loss leaves opens all connections that are wanted, whatever the zones; and a user who waits is no request.
+#[test]
+fn pods_of_the_pool_that_are_left_open_all_connections() {
+    let spec = app("targets: {dailyActiveUsers: 2000000, availabilityPercent: '99.9'}
+services: [{name: web, image: a}]
+database: {}");
+    for (zones, pods, left) in [(1, 3, 2), (2, 4, 2), (3, 3, 2)] {
+        let environment = Environment { zones, ..Environment::default() };
+        let plan = plan(&valid(&spec), &Catalogue::builtin(), &environment, None);
+        let pool = plan.tier(Tier::Pool).unwrap();
+        let TierSettings::Pool(settings) = &pool.settings else { panic!() };
+        let TierSettings::Database(database) = &plan.tier(Tier::Database).unwrap().settings else { panic!() };
+        let cores = database.postgres.cpu.cores();
+        assert_eq!(pool.replicas.max, pods, "{zones} zones");
+        assert!(f64::from(settings.write_connections * left) > 2.0 * cores, "{zones} zones: {settings:?}");
+        let all = (pods + settings.surge) * (settings.write_connections + settings.read_connections);
+        assert!(f64::from(database.max_connections) >= 1.1 * f64::from(all), "{zones} zones");
+    }
+    let sessions = app("targets: {dailyActiveUsers: 100000, availabilityPercent: '99.9'}
+services: [{name: web, image: a}]
+database: {pooling: Session}");
+    let plan = planned(&sessions);
+    let pool = plan.tier(Tier::Pool).unwrap();
+    let TierSettings::Pool(settings) = &pool.settings else { panic!() };
+    let clients = pool.reasons.iter().find(|reason| reason.quantity == "settings.writeConnections").unwrap();
+    let wanted: u32 = clients.inputs["wanted"].parse().unwrap();
+    assert_eq!((pool.replicas.max, settings.write_connections), (2, wanted), "any pod may have all clients");
+}
+
+/// Little's law has the mean time of an answer, not the slowest hundredth's.
+#[test]
+fn users_at_once_ask_again_after_the_mean_answer() {
+    let plan = planned(&app("targets: {peakConcurrentUsers: 1000, secondsBetweenRequests: 1, latency: {p99: 10s}}
+profile: {cpuPerRequest: 100ms, serviceTime: {p99: 4600ms}}
+services: [{name: web, image: a}]"));
+    near(plan.demand.peak_requests_per_second / 500.0, 1.0);
 }

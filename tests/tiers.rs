@@ -212,7 +212,7 @@ workers: [{{name: w, image: a, queue: q, jobsPerThousandRequests: {jobs}, timePe
         let ceiling = if worker.replicas.max == 1 { 0.7 } else { 0.85 };
         assert!(offered <= f64::from(worker.replicas.max) * ceiling + 1e-9);
         let TierSettings::Worker(settings) = &worker.settings else { panic!() };
-        assert_eq!(settings.backlog_per_worker, ((delay / time) as u64).max(1));
+        assert_eq!(settings.backlog_per_worker, ((delay / own) as u64).max(1));
         assert!(f64::from(settings.finish_seconds) >= own);
         assert!(!settings.autoscaled && worker.replicas.min == worker.replicas.max);
     }

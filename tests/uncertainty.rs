@@ -43,6 +43,17 @@ fn the_high_end_of_a_range_is_tried() {
     assert!(at.monthly_cost.high > plan.monthly_cost.high && web.replicas.max > most);
 }
 
+#[test]
+fn an_end_with_which_nothing_can_be_planned_is_told() {
+    let plan = with_ranges(
+        "serviceTime: {p99: 100ms}, ranges: [{field: serviceTime.p99, low: 50ms, high: 500ms}]",
+        "targets: {dailyActiveUsers: 1000, latency: {p99: 400ms}}",
+    );
+    let [finding] = high_ends(&plan)[..] else { panic!("{:?}", plan.findings) };
+    assert_eq!(finding.field, "spec.profile.ranges[serviceTime.p99]");
+    assert!(finding.message.contains("no plan bears it (LatencyBelowServiceTime: "), "{}", finding.message);
+}
+
 /// Of a share of static files the low end is the heavier one.
 #[test]
 fn the_low_end_is_tried_as_well() {
@@ -258,6 +269,16 @@ fn measured_hits_and_peaks_change_the_demand() {
     assert!((cold.demand.database_reads_per_second - 200.0 * 10.0 * 0.8).abs() < 1e-6);
     let declared = planned(&app(spec));
     assert_eq!(cold.demand.database_bytes, declared.demand.database_bytes, "the users are as many as before");
+    for (quantity, formula) in [
+        ("demand.peakRequestsPerSecond", "as measured"),
+        ("demand.averageRequestsPerSecond", "peak / peakToAverage"),
+        ("demand.originRequestsPerSecond", "static * (1 - fileHits) + dynamic * (1 - cacheable * pageHits)"),
+    ] {
+        let reason = cold.demand_reasons.iter().find(|reason| reason.quantity == quantity).unwrap();
+        assert_eq!(reason.formula, formula);
+        let measured = reason.source.contains("measured 2026-11-28T12:00:00Z over 10m");
+        assert_eq!(measured, quantity != "demand.averageRequestsPerSecond", "{quantity}: {}", reason.source);
+    }
     assert_eq!(cold.observed.unwrap().figures[0].field, "peakRequestsPerSecond");
 }
 

@@ -30,15 +30,74 @@ async def web_pods(site):
     for n, pod in enumerate(pods):
         await pod.start(f"{world.NETWORK}{31 + n}")
     site.dns.web = {pod.address for pod in pods}
+    await found(site, "web", PODS)
+    await asyncio.sleep(6)  # the slow start of a pod that has just come
+    return pods
+
+
+async def found(site, service, count):
+    """Both edges have so many pods of a service."""
     for edge in site.edges:
         while True:
             text = (await ask(edge.address, "/stats;csv", port=8405)).body
-            rows = [line.split(",") for line in text.splitlines() if line.startswith("web,web-")]
-            if sum(row[17] == "UP" for row in rows) == PODS:
+            rows = [line.split(",") for line in text.splitlines() if line.startswith(f"{service},{service}-")]
+            if sum(row[17] == "UP" for row in rows) == count:
                 break
             await asyncio.sleep(0.2)
-    await asyncio.sleep(6)  # the slow start of a pod that has just come
-    return pods
+
+
+async def split(site):
+    """The four pods, and one of the service that takes a tenth."""
+    pods, following = await web_pods(site), Named("next")
+    await following.start(f"{world.NETWORK}{31 + PODS}")
+    site.others.append(following)
+    site.dns.next = {following.address}
+    await found(site, "next", 1)
+    return pods, following
+
+
+async def percents_split_the_requests_of_a_path(site):
+    _, following = await split(site)
+    turns, counts = 4000, collections.Counter()
+
+    async def some(first):
+        for n in range(first, turns, 16):
+            answer = await ask(site.edges[n % 2].address, f"/{n}")
+            counts[answer.status, answer.headers["pod"] == "next"] += 1
+
+    await asyncio.gather(*(some(first) for first in range(16)))
+    part = 100 * counts[200, True] / turns
+    assert counts[200, True] + counts[200, False] == turns and 8 <= part <= 12, counts
+    # Without a pod of its own a service gets none, and nobody notices.
+    site.dns.next.clear()
+    following.server.close()
+    await found(site, "next", 0)
+    counts.clear()
+    await asyncio.gather(*(some(first) for first in range(16)))
+    assert counts == {(200, False): turns}, counts
+    return f"{turns} requests, {part:.1f} % of them to the service that takes 10; none failed after its only pod was gone"
+
+
+async def with_cookies_a_client_stays_at_its_service(site):
+    await split(site)
+    services = collections.Counter()
+
+    async def visit(client):
+        cookies, seen = {}, set()
+        for turn in range(6):
+            headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items())} if cookies else {}
+            answer = await ask(site.edges[(client + turn) % 2].address, f"/{client}", headers=headers)
+            assert answer.status == 200, answer
+            given = answer.headers.get("set-cookie")
+            if given:
+                cookies.update([given.split(";")[0].split("=", 1)])
+            seen.add(answer.headers["pod"])
+        assert len(seen) == 1, seen
+        services["next" if seen == {"next"} else "web"] += 1
+
+    await asyncio.gather(*(visit(client) for client in range(400)))
+    assert 20 <= services["next"] <= 64, services
+    return f"400 clients, 6 requests each over both edges: {dict(services)}, each stayed at its pod"
 
 
 async def shares(site, pods, clients=16, seconds=10):
@@ -132,7 +191,9 @@ async def a_client_gets_what_the_limit_allows_and_no_more(site):
 async def main(haproxy, varnish, files, wanted):
     failed = 0
     for kind, function in (("RoundRobin", round_robin_gives_each_pod_the_same), ("LeastRequests", least_requests_spares_a_slow_pod),
-                           ("Cookie", a_cookie_keeps_a_client_at_its_pod), ("limited", a_client_gets_what_the_limit_allows_and_no_more)):
+                           ("Cookie", a_cookie_keeps_a_client_at_its_pod), ("limited", a_client_gets_what_the_limit_allows_and_no_more),
+                           ("split", percents_split_the_requests_of_a_path),
+                           ("splitWithCookie", with_cookies_a_client_stays_at_its_service)):
         if wanted and not any(word in function.__name__.replace("_", " ") for word in wanted):
             continue
         site = await made(haproxy, varnish, {**files["site"], "haproxy.cfg": files["edges"][kind]}, proxies=0)

@@ -31,7 +31,7 @@ class Dns(threading.Thread):
 
     def __init__(self, app):
         super().__init__(daemon=True)
-        self.app, self.web, self.edges, self.over = app, set(), set(), False
+        self.app, self.web, self.next, self.edges, self.over = app, set(), set(), set(), False
         self.edge_address = EDGE_SERVICE
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((DNS, 53))
@@ -45,6 +45,8 @@ class Dns(threading.Thread):
         ordinal = re.match(rf"{self.app}-proxy-(\d+)\.", name)
         if ordinal:
             return [f"{NETWORK}{20 + int(ordinal[1])}"]
+        if name.startswith(f"{self.app}-next-pods."):
+            return sorted(self.next)
         return sorted(self.web) if "-pods." in name else []
 
     def end(self):

@@ -325,10 +325,9 @@ async def one_pod_killed_or_stopped_costs_nothing(site):
     await site.back(site.proxies[0])
     load = Load(site, [f"/o/{n}" for n in range(50)])
     await asyncio.sleep(1)
-    site.web.delay = 2.0
+    site.web.slow = {"/long": 2.0}
     under_way = asyncio.create_task(ask(site.edges[0].address, "/long"))
     await asyncio.sleep(0.5)
-    site.web.delay = 0
     stopping = site.proxies[0]
     stopping.signal(signal.SIGTERM)
     await asyncio.to_thread(stopping.process.wait, 20)

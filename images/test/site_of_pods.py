@@ -19,6 +19,7 @@ class Web:
         self.asked = collections.Counter()
         self.pages, self.otherwise = {}, {"Cache-Control": "public, max-age=60"}
         self.failing, self.delay, self.version = False, 0.0, 1
+        self.slow = {}  # seconds for a path alone
         self.requests, self.padding = [], 0
 
     async def start(self, address):
@@ -37,7 +38,7 @@ class Web:
             self.requests.append((method, path, headers))
             version, failing = self.version, self.failing
             given = dict(self.pages.get(path.split("?")[0], self.otherwise))
-            await asyncio.sleep(self.delay)
+            await asyncio.sleep(self.slow.get(path, self.delay))
             body = f"{path} v{version}".ljust(self.padding).encode()
             status = "500 Internal Server Error" if failing else "200 OK"
             if failing:
@@ -208,7 +209,7 @@ async def run(site, checks, wanted):
             name = function.__name__.replace("_", " ")
             if wanted and not any(word in name for word in wanted):
                 continue
-            site.web.__dict__.update(failing=False, delay=0.0, version=1)
+            site.web.__dict__.update(failing=False, delay=0.0, version=1, slow={})
             site.web.asked.clear()
             site.web.requests.clear()
             before = asyncio.all_tasks()

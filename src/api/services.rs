@@ -51,7 +51,7 @@ pub struct Service {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65_535_i64))]
     pub port: Option<i32>,
-    /// Path prefixes that lead to this service; absent means internal only, or `/` for an only service.
+    /// Path prefixes that lead to this service; absent means internal only, or `/` for an only service. Services with the same paths share their requests by requestPercent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(max = 256), regex(pattern = r"^/[-A-Za-z0-9._~/]*$")))]
     pub paths: Option<Vec<String>>,

@@ -117,6 +117,17 @@ fn between(
     let recorded = RecordedPlan::new(&old.plan, installed.spec, old.plan.images.clone(), old.plan.catalogue.clone());
     let note = format!("Previous plan: {} of {}, planned afresh.", recorded.hash, before.display());
     let new = planned(after, namespace, environment, Some(&recorded))?;
+    if (&old.app.name, &old.app.namespace) != (&new.app.name, &new.app.namespace) {
+        return Err(CliError::Usage(format!(
+            "{} is application {}/{} and {} is {}/{}: a spec is compared with an earlier one of the same metadata.name and namespace",
+            before.display(),
+            old.app.namespace,
+            old.app.name,
+            after.display(),
+            new.app.namespace,
+            new.app.name
+        )));
+    }
     let start = Start { note, recorded: Some(recorded), namespace: namespace.to_owned() };
     Ok((new, start, Some(span(&old.plan))))
 }

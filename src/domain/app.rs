@@ -2,7 +2,7 @@
 //!
 //! A `ValidApp` is the proof that builders need: what is made from it, the API server accepts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -96,6 +96,13 @@ impl ValidApp {
     #[must_use]
     pub fn has_database(&self) -> bool {
         self.database.is_some() || self.externals.has(Backing::Database)
+    }
+
+    /// Whether a path leads to several services, between which an edge splits the requests.
+    #[must_use]
+    pub fn splits_requests(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        self.services.iter().flat_map(|service| &service.paths).any(|path| !seen.insert(path))
     }
 }
 

@@ -159,7 +159,7 @@ pub(super) fn assemble(
         as_of: app.targets.as_of.clone(),
         demand: demands.now.figures(),
         demand_at_horizon: demands.horizon.figures(),
-        demand_reasons: demand::reasons(app, demands),
+        demand_reasons: demand::reasons(app, catalogue, demands),
         ladder,
         monthly_cost: prices::cost(app, catalogue, demands, &mut tiers),
         tiers,
@@ -242,7 +242,8 @@ impl Web {
             })
             .collect();
         let routed = services.iter().any(|service| !service.paths.is_empty());
-        let edge = routed && (ctx.app.proxy.is_some() || ladder::web_trigger(ctx, &needs).is_some());
+        let edge = routed
+            && (ctx.app.proxy.is_some() || ctx.app.splits_requests() || ladder::web_trigger(ctx, &needs).is_some());
         let edges = edge.then(|| edge::pods(ctx));
         for (service, (_, shape)) in services.iter().zip(&mut needs) {
             shape.queue = web::queue(ctx.app, service, edges);

@@ -12,7 +12,7 @@ use super::pool::{self, Caps, PoolPods, Wanted};
 use super::queueing::{square_root_staffing, staffing_quality};
 use super::replication::{Replication, replication};
 use super::{Finding, plan::Requirement};
-use crate::api::{Pooling, Trigger};
+use crate::api::Trigger;
 use crate::domain::quantity::{GIB, MIB};
 use crate::domain::{Bytes, Millicores, ValidDatabase};
 
@@ -164,7 +164,7 @@ pub fn memory(ctx: &Context<'_>, need: &DatabaseNeed, connections: u32) -> f64 {
 pub fn wanted(ctx: &Context<'_>, need: &DatabaseNeed, cpu: Millicores, members: u32) -> Wanted {
     let busy_hands = (cpu.cores() * 2.0).ceil() as u32 + 1;
     let under_way = need.under_way.ceil() as u32;
-    if ctx.app.database.as_ref().is_some_and(|d| d.pooling == Pooling::Session) {
+    if pool::is_session(ctx) {
         return Wanted { write: need.clients, read: need.clients };
     }
     let readers = if members < 3 { 1 } else { members - 1 };

@@ -79,7 +79,7 @@ pub fn growth_factor(app: &ValidApp, months: u64) -> f64 {
 
 fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Demand {
     let (profile, growth) = (&app.profile, growth_factor(app, months));
-    let (average, peak) = rates(app);
+    let (average, peak) = rates(app, catalogue);
     let (average, peak) = (average * growth, peak * growth);
     let statics = peak * profile.static_share.value;
     let dynamic = peak - statics;
@@ -94,11 +94,8 @@ fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Dem
         each.fold(0.0, |sum, jobs| sum + jobs)
     };
     let always = queries * profile.read_share.value;
-    // Little's law, with the mean of the time whose slowest hundredth is declared.
-    let mean_s = (profile.service_time_p99.value.as_seconds() / catalogue.tail_over_mean.value)
-        .max(profile.cpu_ms_per_request.value / 1000.0);
     Demand {
-        concurrent: computed * mean_s,
+        concurrent: computed * mean_seconds(app, catalogue),
         average,
         peak,
         dynamic,
@@ -112,20 +109,29 @@ fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Dem
         reads: always + cache_reads * (1.0 - cache_hit),
         writes: queries - always,
         egress: peak * profile.response_size.value.0 as f64 * 8.0 / 1e6,
-        bytes: if app.has_database() { bytes(app, months) } else { 0.0 },
+        bytes: if app.has_database() { bytes(app, catalogue, months) } else { 0.0 },
     }
 }
 
+/// Mean time of a request without load, in seconds, of which the slowest hundredth is declared.
+#[must_use]
+pub fn mean_seconds(app: &ValidApp, catalogue: &Catalogue) -> f64 {
+    let slowest = app.profile.service_time_p99.value.as_seconds();
+    (slowest / catalogue.tail_over_mean.value).max(app.profile.cpu_ms_per_request.value / 1000.0)
+}
+
 /// Average and peak requests a second: at the declared targets, or as the peak was measured.
-fn rates(app: &ValidApp) -> (f64, f64) {
+fn rates(app: &ValidApp, catalogue: &Catalogue) -> (f64, f64) {
     let ratio = app.targets.peak_to_average.value;
     app.measured
         .peak_requests_per_second
         .as_ref()
-        .map_or_else(|| declared_rates(app), |peak| (peak.value / ratio, peak.value))
+        .map_or_else(|| declared_rates(app, catalogue), |peak| (peak.value / ratio, peak.value))
 }
 
-fn declared_rates(app: &ValidApp) -> (f64, f64) {
+/// Average and peak requests a second at the declared targets.
+#[must_use]
+pub fn declared_rates(app: &ValidApp, catalogue: &Catalogue) -> (f64, f64) {
     let ratio = app.targets.peak_to_average.value;
     match &app.targets.load {
         ValidLoad::DailyActiveUsers { users, requests_per_user_per_day } => {
@@ -134,7 +140,8 @@ fn declared_rates(app: &ValidApp) -> (f64, f64) {
         }
         ValidLoad::PeakRequestsPerSecond(peak) => (*peak as f64 / ratio, *peak as f64),
         ValidLoad::PeakConcurrentUsers { users, seconds_between_requests } => {
-            let cycle = seconds_between_requests.value as f64 + app.profile.service_time_p99.value.as_seconds();
+            // Little's law: each user waits for an answer and then pauses.
+            let cycle = seconds_between_requests.value as f64 + mean_seconds(app, catalogue);
             let peak = *users as f64 / cycle;
             (peak / ratio, peak)
         }
@@ -143,16 +150,16 @@ fn declared_rates(app: &ValidApp) -> (f64, f64) {
 
 /// Users of a day; where the load was declared in another way, those that would make it.
 #[must_use]
-pub fn daily_users(app: &ValidApp) -> f64 {
+pub fn daily_users(app: &ValidApp, catalogue: &Catalogue) -> f64 {
     match &app.targets.load {
         ValidLoad::DailyActiveUsers { users, .. } => *users as f64,
-        _ => declared_rates(app).0 * 86_400.0 / defaults::REQUESTS_PER_USER.value as f64,
+        _ => declared_rates(app, catalogue).0 * 86_400.0 / defaults::REQUESTS_PER_USER.value as f64,
     }
 }
 
 /// What has been written after so many months; at least the first day's.
-fn bytes(app: &ValidApp, months: u64) -> f64 {
-    let day = daily_users(app) * app.profile.bytes_written_per_user_per_day.value.0 as f64;
+fn bytes(app: &ValidApp, catalogue: &Catalogue, months: u64) -> f64 {
+    let day = daily_users(app, catalogue) * app.profile.bytes_written_per_user_per_day.value.0 as f64;
     let months: f64 = (0..months).map(|month| growth_factor(app, month)).sum();
     (day * DAYS_PER_MONTH * months).max(day)
 }

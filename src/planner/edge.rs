@@ -228,7 +228,7 @@ fn of_settings(ctx: &Context<'_>, settings: &EdgeSettings) -> Vec<Reason> {
         list.push(Reason::new(
             format!("settings.slots.{name}"),
             value,
-            "replicas.max + surge",
+            "most pods of the service + surge of its roll-out",
             "every pod of a roll-out at its largest has an address",
         ));
     }

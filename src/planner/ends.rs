@@ -32,6 +32,8 @@ pub(super) fn try_ends(app: &ValidApp, catalogue: &Catalogue, environment: &Envi
     }
     let mut middle = app.clone();
     middle.profile.ranges.clear();
+    // A plan that is refused itself has no ends that could be worse.
+    let refused_itself = plan.is_refused();
     let within = lacks(&middle, catalogue, environment, plan, plan);
     let tried = |ends: &[(ValidRange, f64)]| {
         let mut at = middle.clone();
@@ -54,7 +56,7 @@ pub(super) fn try_ends(app: &ValidApp, catalogue: &Catalogue, environment: &Envi
         let [low, high] = [range.low, range.high].map(|value| (value, tried(&[(*range, value)])));
         for (value, end) in [&low, &high] {
             single.extend(end.misses.iter().map(|miss| miss.tier.clone()));
-            findings.extend(told(range, *value, end));
+            findings.extend(told(range, *value, end, refused_itself));
         }
         let (value, end) = if low.1.weight > high.1.weight { low } else { high };
         heavy.push((*range, value));
@@ -104,12 +106,15 @@ fn warning(field: impl Into<String>, message: String) -> Finding {
     Finding::new(Severity::Warning, FindingKind::HighEndMissesObjective, field, message)
 }
 
-fn told(range: &ValidRange, value: f64, end: &Tried) -> Option<Finding> {
+fn told(range: &ValidRange, value: f64, end: &Tried, refused_itself: bool) -> Option<Finding> {
+    let (field, value) = (range.field, text(range.field, value));
     if end.misses.is_empty() {
-        return None;
+        let refused = refusal(&end.plan).filter(|_| !refused_itself)?;
+        let message =
+            format!("With {field} at {value}, an end of its range, {refused}. Measure again, or mend that first.");
+        return Some(warning(format!("spec.profile.ranges[{field}]"), message));
     }
     let misses: Vec<&Miss> = end.misses.iter().collect();
-    let (field, value) = (range.field, text(range.field, value));
     let message = format!(
         "With {field} at {value}, an end of its range, {}. Measure again, or plan on that end with spec.profile.{field}: {value}.",
         sentence(&misses, &end.plan)
@@ -120,28 +125,30 @@ fn told(range: &ValidRange, value: f64, end: &Tried) -> Option<Finding> {
 /// What is lacking, and which sizes would bear it.
 fn sentence(misses: &[&Miss], planned: &Plan) -> String {
     let lacking: Vec<&str> = misses.iter().map(|miss| miss.lack.as_str()).collect();
-    let refused = planned.findings.iter().find(|finding| finding.severity == Severity::Error);
-    let would = refused.map_or_else(
-        || {
-            let sizes = planned.tiers.iter().filter(|tier| misses.iter().any(|miss| miss.tier == called(tier)));
-            let sizes: Vec<String> = sizes
-                .map(|tier| {
-                    let size = tier.per_replica;
-                    let pods = if tier.replicas.max == 1 { "pod" } else { "pods" };
-                    format!(
-                        "{} with {} {pods} of {} CPU and {}",
-                        called(tier),
-                        tier.replicas.max,
-                        size.cpu,
-                        size_text(size.memory)
-                    )
-                })
-                .collect();
-            format!("it takes {}", sizes.join(", "))
-        },
-        |finding| format!("no plan bears it ({}: {})", finding.kind, finding.message.trim_end_matches('.')),
-    );
+    let would = refusal(planned).unwrap_or_else(|| {
+        let sizes = planned.tiers.iter().filter(|tier| misses.iter().any(|miss| miss.tier == called(tier)));
+        let sizes: Vec<String> = sizes
+            .map(|tier| {
+                let size = tier.per_replica;
+                let pods = if tier.replicas.max == 1 { "pod" } else { "pods" };
+                format!(
+                    "{} with {} {pods} of {} CPU and {}",
+                    called(tier),
+                    tier.replicas.max,
+                    size.cpu,
+                    size_text(size.memory)
+                )
+            })
+            .collect();
+        format!("it takes {}", sizes.join(", "))
+    });
     format!("{}; {would}", lacking.join(", and "))
+}
+
+/// That a plan is refused, and why.
+fn refusal(plan: &Plan) -> Option<String> {
+    let finding = plan.findings.iter().find(|finding| finding.severity == Severity::Error)?;
+    Some(format!("no plan bears it ({}: {})", finding.kind, finding.message.trim_end_matches('.')))
 }
 
 fn called(tier: &TierPlan) -> String {

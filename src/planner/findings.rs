@@ -242,9 +242,9 @@ pub fn assumed(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
 /// A rate says nothing of how many users make it, and rows and sessions are counted by users.
 fn users_of_a_rate(ctx: &Context<'_>) -> String {
     format!(
-        "{} users a day, since {} requests a second on average were declared and a user is taken to make {} a day (dailyActiveUsers with requestsPerUserPerDay says it better; rows and sessions are counted by users)",
-        figure(demand::daily_users(ctx.app).round()),
-        figure(ctx.demands.now.average),
+        "{} users a day, since the declared load is {} requests a second on average and a user is taken to make {} a day (dailyActiveUsers with requestsPerUserPerDay says it better; rows and sessions are counted by users)",
+        figure(demand::daily_users(ctx.app, ctx.catalogue).round()),
+        figure(demand::declared_rates(ctx.app, ctx.catalogue).0),
         defaults::REQUESTS_PER_USER.value
     )
 }

@@ -106,6 +106,10 @@ fn load_balancer(ctx: &Context<'_>, planned: &PlannedTiers<'_>) -> LadderRung {
             let because = "The edge is there for the declared proxy, which stands behind it; one web pod a service bears the peak.";
             return on(rung, Trigger::Declared, because);
         }
+        if planned.edge {
+            let because = "The edge is there to split requests between services with the same paths; one web pod a service bears the peak.";
+            return on(rung, Trigger::Declared, because);
+        }
         let busy: f64 = planned.web.iter().map(|(need, _)| need.busy_horizon).sum();
         return off(
             rung,

@@ -19,9 +19,9 @@ const STEPS: [Millicores; 6] =
 /// Pods that a roll-out adds at once.
 const SURGE: u32 = 1;
 
-/// Fewest pods where one may be lost: as many as a replicated database has members, so that each zone with a member has
-/// a way to it and a loss cuts a third of the sessions.
-const FEWEST_REPLICATED: u32 = 3;
+/// Fewest pods that a loss leaves where pods may share connections, so that each has half of them to open and not all:
+/// three pods, or two in each of two zones.
+const FEWEST_LEFT: u32 = 2;
 
 /// Server connections of any pod for writes, and for reads: one may be held for long.
 const FEWEST_CONNECTIONS: u32 = 2;
@@ -96,8 +96,18 @@ pub fn pods(ctx: &Context<'_>, need: &PoolNeed) -> PoolPods {
         return PoolPods { bearing, count: bearing, surviving: bearing };
     }
     let zones = ctx.environment.zones;
-    let count = with_spare(bearing, zones).max(FEWEST_REPLICATED);
+    // A session keeps its connection: clients that all come to one pod find them all there.
+    if is_session(ctx) {
+        return PoolPods { bearing, count: with_spare(bearing, zones).max(2), surviving: bearing };
+    }
+    let count = with_spare(bearing.max(FEWEST_LEFT), zones);
     PoolPods { bearing, count, surviving: survivors(count, zones) }
+}
+
+/// Whether every client holds a server connection of its own.
+#[must_use]
+pub fn is_session(ctx: &Context<'_>) -> bool {
+    ctx.app.database.as_ref().is_some_and(|database| database.pooling == Pooling::Session)
 }
 
 /// The caps of one pod, so that what survives a loss still opens what is wanted.
@@ -145,8 +155,9 @@ fn settings(ctx: &Context<'_>, need: &PoolNeed, pods: PoolPods, caps: Caps) -> P
         let wanted = busy / catalogue.utilisation_ceiling.value / f64::from(pods.surviving) * 1000.0;
         STEPS.into_iter().find(|step| step.0 as f64 >= wanted).unwrap_or(Millicores(wanted.ceil() as u64))
     };
-    // Writes and reads have an address each; half as many again for clients that reconnect before they are gone.
-    let clients = f64::from(need.clients) * 2.0 * 1.5 / f64::from(pods.surviving);
+    // Writes and reads have an address each; half as many again for clients that reconnect before they are gone. They
+    // prefer the pod of their own node, so any of those that bear the peak may have its whole part.
+    let clients = f64::from(need.clients) * 2.0 * 1.5 / f64::from(pods.bearing.max(1));
     let max_client_connections = ((clients / 100.0).ceil().max(1.0) as u32).saturating_mul(100);
     let pgbouncer_bytes = (catalogue.pool_base_mib.value * 1024.0
         + catalogue.pool_client_kib.value * f64::from(max_client_connections))
@@ -190,23 +201,23 @@ fn reasons(
     requirement: &Requirement,
 ) -> Vec<Reason> {
     let catalogue = ctx.catalogue;
-    let formula =
-        if ctx.objective.replicated { "max(3, bearing + 1, ceil(bearing * zones / (zones - 1)))" } else { "bearing" };
+    let formula = match (ctx.objective.replicated, is_session(ctx)) {
+        (false, _) => "bearing",
+        (true, true) => "max(2, bearing + 1, ceil(bearing * zones / (zones - 1)))",
+        (true, false) => "max(left + 1, ceil(left * zones / (zones - 1))); left: max(2, bearing)",
+    };
     let replicas = |name: &str| {
         Reason::new(
             format!("replicas.{name}"),
             pods.count,
             formula,
-            "one PgBouncer uses one core; any one node or zone may be lost where the objective asks for it, and each member of the database has a way to it",
+            "one PgBouncer uses one core; any one node or zone may be lost where the objective asks for it, and two that are left open half of the connections each",
         )
         .with("bearing", pods.bearing)
         .with("transactions", figure(need.transactions))
         .with("zones", ctx.environment.zones)
     };
-    let hold = match ctx.app.database.as_ref().map(|d| d.pooling) {
-        Some(Pooling::Session) => "every client holds one",
-        _ => "max(2 * cores + 1, transactions under way)",
-    };
+    let hold = if is_session(ctx) { "every client holds one" } else { "max(2 * cores + 1, transactions under way)" };
     let cap = |name: &str, value: u32, wanted: u32| {
         Reason::new(
             format!("settings.{name}"),
@@ -258,7 +269,7 @@ fn reasons(
         Reason::new(
             "settings.maxClientConnections",
             settings.max_client_connections,
-            "step(pods of services and workers at most * clientsPerPod * 2 addresses * 1.5 / surviving)",
+            "step(pods of services and workers at most * clientsPerPod * 2 addresses * 1.5 / bearing)",
             catalogue.clients_per_web_pod.because(),
         )
         .with("clients", need.clients),

@@ -18,7 +18,7 @@ pub fn live(app: &ValidApp, catalogue: &Catalogue, ttl: Millis, months: u64) -> 
     } else {
         days.min(catalogue.monthly_users.value)
     };
-    (demand::daily_users(app) * demand::growth_factor(app, months) * share).max(1.0)
+    (demand::daily_users(app, catalogue) * demand::growth_factor(app, months) * share).max(1.0)
 }
 
 /// The session store, ready to be packed.

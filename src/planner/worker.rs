@@ -134,7 +134,7 @@ pub fn plan(ctx: &Context<'_>, worker: &ValidWorker, findings: &mut Vec<Finding>
         max_unavailable: (min / 10).max(1),
         surge: ((f64::from(max) * catalogue.surge_share.value).ceil() as u32).max(1),
         finish_seconds: (finish.ceil() as u32).clamp(30, 86_400),
-        backlog_per_worker: (worker.max_delay.value.0 / worker.time_per_job.value.0).max(1),
+        backlog_per_worker: ((worker.max_delay.value.0 as f64 / time_on(&need, choice.cpu)) as u64).max(1),
     };
     let replicas = Replicas { min, max };
     let per_replica = Size { cpu: choice.cpu, memory, storage: Bytes(0) };
@@ -246,11 +246,11 @@ impl Facts<'_> {
             Reason::new(
                 "settings.backlogPerWorker",
                 settings.backlog_per_worker,
-                "floor(maxDelay / timePerJob)",
+                "max(1, floor(maxDelay / timePerJobHere))",
                 "the last of them then still ends within maxDelay",
             )
             .with("maxDelay", self.worker.max_delay.value)
-            .with("timePerJob", self.worker.time_per_job.value),
+            .with("timePerJobHere", Millis(time_on(self.need, self.choice.cpu).round() as u64)),
         ]);
         list.extend(self.drain_reason());
         list

@@ -13,7 +13,7 @@ use crate::planner::{Plan, Reason, Replicas, TierPlan};
 type Part = (&'static str, fn(&str) -> bool);
 
 /// The parts of a derivation, in its order.
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("What the demand needs", |quantity| quantity.starts_with("requirement.")),
     ("Size of a pod", |quantity| {
         let (_, last) = quantity.rsplit_once('.').unwrap_or(("", quantity));
@@ -23,6 +23,7 @@ const PARTS: [Part; 5] = [
     ("Number of pods", |quantity| quantity.starts_with("replicas.") || quantity == "total"),
     ("What the engine is set to", |quantity| quantity.starts_with("settings.")),
     ("Cost of a month", |quantity| quantity.starts_with("monthlyCost.")),
+    ("What follows", |_| true),
 ];
 
 /// What can be asked for: the tiers of a plan, and what is not of one tier.

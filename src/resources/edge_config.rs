@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use super::routes::{public_services, routes};
+use super::routes::{DRAWS, Route, public_services, routes};
 use super::{Context, edge, edge_limits, edge_proxy_config, meta, names, proxy};
 use crate::api::LoadBalancing;
 use crate::domain::ValidService;
@@ -127,6 +127,9 @@ pub(super) fn rules(context: &Context<'_>) -> String {
   http-request disable-l7-retry unless METH_GET
 "
     .to_owned();
+    if context.app.splits_requests() {
+        let _ = writeln!(out, "  http-request set-var(txn.draw) rand({DRAWS})");
+    }
     out.push_str(&log_format);
     out.push_str(public_without_cookie(context));
     out
@@ -145,27 +148,56 @@ fn public_without_cookie(context: &Context<'_>) -> &'static str {
 
 /// Routes, the longest path first; counted by whole path elements. The answer of a path that is nobody's comes last.
 pub(super) fn use_backends(context: &Context<'_>) -> String {
+    let routes = routes(context.app);
     let mut out = String::new();
-    let mut has_default = false;
-    for (prefix, service) in routes(context.app) {
-        let name = &service.name;
-        let _ = if prefix == "/" {
-            has_default = true;
-            writeln!(out, "  default_backend {name}")
-        } else {
-            writeln!(out, "  use_backend {name} if {{ path {prefix} }} || {{ path_beg {prefix}/ }}")
+    for route in &routes {
+        out.push_str(&split(context, route));
+        let _ = match route.prefix {
+            "/" => writeln!(out, "  default_backend {}", route.main.name),
+            _ => writeln!(out, "  use_backend {}{}", route.main.name, condition(route.prefix, "")),
         };
     }
-    if !has_default {
+    if !routes.iter().any(|route| route.prefix == "/") {
         out.push_str("  default_backend no_route\n");
     }
     out.push('\n');
     out
 }
 
+/// Who gets a request of a path that several services have: with cookies the service at which the client was, else by
+/// the lot that was drawn. A service without a pod gets none.
+fn split(context: &Context<'_>, route: &Route<'_>) -> String {
+    let mut out = String::new();
+    if route.others.is_empty() {
+        return out;
+    }
+    if balancing(context) == LoadBalancing::Cookie {
+        for service in route.others.iter().map(|(service, _)| *service).chain([route.main]) {
+            let known = format!("{{ req.cook(pod-{name}) -m found }} {{ nbsrv({name}) gt 0 }}", name = service.name);
+            let _ = writeln!(out, "  use_backend {}{}", service.name, condition(route.prefix, &known));
+        }
+    }
+    for (service, below) in route.others.iter().filter(|(_, below)| *below > 0) {
+        let drawn = format!("{{ var(txn.draw) -m int lt {below} }} {{ nbsrv({}) gt 0 }}", service.name);
+        let _ = writeln!(out, "  use_backend {}{}", service.name, condition(route.prefix, &drawn));
+    }
+    out
+}
+
+/// The condition that a path is below a prefix, and that another one holds as well.
+fn condition(prefix: &str, also: &str) -> String {
+    let parts: Vec<String> = match prefix {
+        "/" => vec![also.to_owned()],
+        _ => [format!("{{ path {prefix} }} {also}"), format!("{{ path_beg {prefix}/ }} {also}")]
+            .map(|part| part.trim_end().to_owned())
+            .into(),
+    };
+    format!(" if {}", parts.join(" || "))
+}
+
 /// The answer of a path that no service has.
 fn no_route(context: &Context<'_>) -> &'static str {
-    if routes(context.app).iter().any(|(prefix, _)| prefix == "/") {
+    if routes(context.app).iter().any(|route| route.prefix == "/") {
         return "";
     }
     "backend no_route\n  http-request return status 404 content-type text/plain string \"no service has this path\\n\"\n\n"

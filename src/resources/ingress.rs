@@ -59,7 +59,10 @@ fn paths(context: &Context<'_>) -> Vec<HTTPIngressPath> {
     if routes::has_edge(context) {
         return vec![path("/".to_owned(), names::edge(app))];
     }
-    routes::routes(context.app).into_iter().map(|(prefix, to)| path(prefix, names::web(app, &to.name))).collect()
+    routes::routes(context.app)
+        .into_iter()
+        .map(|route| path(route.prefix.to_owned(), names::web(app, &route.main.name)))
+        .collect()
 }
 
 fn path(prefix: String, service: String) -> HTTPIngressPath {

@@ -37,10 +37,11 @@ pub fn policy(
     }
 }
 
-/// Lets peers reach TCP ports; `None` means everybody, and so does an empty list: never pass one.
+/// Lets peers reach TCP ports, every port without any; `None` means everybody, and so does an empty list of peers: never
+/// pass one.
 #[must_use]
 pub fn from(peers: Option<Vec<NetworkPolicyPeer>>, ports: &[u16]) -> NetworkPolicyIngressRule {
-    NetworkPolicyIngressRule { from: peers, ports: Some(tcp(ports)) }
+    NetworkPolicyIngressRule { from: peers, ports: (!ports.is_empty()).then(|| tcp(ports)) }
 }
 
 /// Lets pods reach TCP ports of peers; `None` means of everybody.

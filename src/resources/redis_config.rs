@@ -21,8 +21,11 @@ pub(super) fn redis(store: &Store<'_>) -> String {
     let (memory, policy) = (settings.max_memory_bytes, settings.eviction_policy.as_str());
     // A replica that was away for less than this much of writes catches up without a full copy.
     let backlog = (memory / 8).clamp(MIB, 64 * MIB);
-    // A replica that is further behind than this is cut off and copies everything anew.
-    let (hard, soft) = ((memory / 2).clamp(16 * MIB, 256 * MIB), (memory / 8).clamp(8 * MIB, 64 * MIB));
+    // A replica that is further behind than this is cut off and copies everything anew. `maxmemory` does not count what
+    // waits for it: half of the room beside the data, for a fork may copy what is written meanwhile into the other half.
+    let room = settings.redis.memory.0.saturating_sub(memory);
+    let hard = (room / 2).clamp(4 * MIB, 256 * MIB);
+    let soft = hard / 2;
     let clients = (settings.router_max_connections * settings.router_replicas + 256).max(10_000);
     let durability = durability(store);
     format!(

@@ -2,32 +2,64 @@
 //!
 //! Edge, ingress, policies and bindings all ask here, so that they cannot disagree.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use super::{Context, names};
 use crate::domain::{ValidApp, ValidIngress, ValidService};
 use crate::planner::Tier;
 
-/// Path prefixes with their services, the longest first; without any declared path all leads to the first service.
-///
-/// A prefix counts whole path elements, as an Ingress of type `Prefix` does: `/api` has `/api/x`, not `/apix`.
+/// A path prefix and the services that it leads to.
+pub struct Route<'a> {
+    /// The prefix; it counts whole path elements, as an Ingress of type `Prefix` does: `/api` has `/api/x`, not `/apix`.
+    pub prefix: &'a str,
+    /// The service with the largest part of the requests.
+    pub main: &'a ValidService,
+    /// The other services, and up to which of [`DRAWS`] lots drawn for a request it is theirs.
+    pub others: Vec<(&'a ValidService, u32)>,
+}
+
+/// Lots of which one is drawn for each request where services share a path.
+pub const DRAWS: u32 = 10_000;
+
+/// Routes, the longest prefix first; without any declared path all leads to the first service.
 #[must_use]
-pub fn routes(app: &ValidApp) -> Vec<(String, &ValidService)> {
-    let mut routes: Vec<(String, &ValidService)> = app
-        .services
-        .iter()
-        .flat_map(|service| service.paths.iter().map(move |path| (without_trailing_slash(path), service)))
-        .collect();
-    if routes.is_empty() {
-        routes.extend(app.services.first().map(|service| ("/".to_owned(), service)));
+pub fn routes(app: &ValidApp) -> Vec<Route<'_>> {
+    let mut prefixes: BTreeMap<&str, Vec<&ValidService>> = BTreeMap::new();
+    for service in &app.services {
+        for path in &service.paths {
+            prefixes.entry(path).or_default().push(service);
+        }
     }
-    routes.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    if prefixes.is_empty() {
+        prefixes.extend(app.services.first().map(|service| ("/", vec![service])));
+    }
+    let mut routes: Vec<Route<'_>> =
+        prefixes.into_iter().filter_map(|(prefix, services)| route(prefix, services)).collect();
+    routes.sort_by_key(|route| Reverse(route.prefix.len()));
     routes
+}
+
+fn route<'a>(prefix: &'a str, mut services: Vec<&'a ValidService>) -> Option<Route<'a>> {
+    services.sort_by(|a, b| b.request_share.total_cmp(&a.request_share));
+    let all: f64 = services.iter().map(|service| service.request_share).sum();
+    let (main, others) = services.split_first()?;
+    let mut drawn = 0.0;
+    let others = others.iter().map(|service| {
+        drawn += service.request_share;
+        (*service, (drawn / all * f64::from(DRAWS)).round() as u32)
+    });
+    Some(Route { prefix, main, others: others.collect() })
 }
 
 /// Services that a path leads to, in the order of the spec.
 #[must_use]
 pub fn public_services(app: &ValidApp) -> Vec<&ValidService> {
-    let routes = routes(app);
-    app.services.iter().filter(|service| routes.iter().any(|(_, to)| to.name == service.name)).collect()
+    let routed = app.services.iter().any(|service| !service.paths.is_empty());
+    if !routed {
+        return app.services.iter().take(1).collect();
+    }
+    app.services.iter().filter(|service| !service.paths.is_empty()).collect()
 }
 
 /// Whether the plan has an edge.
@@ -63,11 +95,6 @@ fn is_encrypted(ingress: &ValidIngress, host: &str) -> bool {
     })
 }
 
-fn without_trailing_slash(path: &str) -> String {
-    let trimmed = path.trim_end_matches('/');
-    if trimmed.is_empty() { "/".to_owned() } else { trimmed.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,11 +118,5 @@ mod tests {
         assert!(is_encrypted(&ingress(Some(vec!["*.example.com"])), "shop.example.com"));
         assert!(!is_encrypted(&ingress(Some(vec!["*.example.com"])), "a.shop.example.com"));
         assert!(!is_encrypted(&ingress(Some(vec!["*.example.com"])), "example.com"));
-    }
-
-    #[test]
-    fn a_trailing_slash_says_nothing() {
-        assert_eq!(without_trailing_slash("/api/"), "/api");
-        assert_eq!(without_trailing_slash("/"), "/");
     }
 }

@@ -133,7 +133,7 @@ fn is_public(context: &Context<'_>, service: &ValidService) -> bool {
     routes::public_services(context.app).iter().any(|public| public.name == service.name)
 }
 
-/// Callers: the other services, the workers, and the edge; without an edge whoever may come from outside, if a path leads here.
+/// Callers: all that are given its address, and the edge; without an edge whoever may come from outside, if a path leads here.
 fn policy(context: &Context<'_>, service: &ValidService, part: &Part<'_>, name: String) -> NetworkPolicy {
     let ports = [service.port];
     let is_public = is_public(context, service);
@@ -141,9 +141,9 @@ fn policy(context: &Context<'_>, service: &ValidService, part: &Part<'_>, name: 
     if is_public && !routes::has_edge(context) {
         ingress.push(network::visitors(context, &ports));
     } else {
-        let callers: &[&str] =
-            if is_public { &["edge", "migration", "web", "worker"] } else { &["migration", "web", "worker"] };
-        ingress.push(network::from(Some(vec![network::components(context, callers)]), &ports));
+        let mut callers = vec!["cron", "migration", "web", "worker"];
+        callers.extend(is_public.then_some("edge"));
+        ingress.push(network::from(Some(vec![network::components(context, &callers)]), &ports));
     }
     // An application shows its metrics on its only port; whoever is named as their reader reaches it.
     if context.app.network.metrics_from.is_some() {

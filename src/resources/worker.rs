@@ -40,8 +40,10 @@ fn build_worker(
 ) {
     let (part, name) = (part(worker), names::worker(&context.app.name, &worker.name));
     let min = tier.replicas.min;
-    // Nobody calls a worker.
-    let policy = network::policy(context, &part, name.clone(), Vec::new(), network::application_egress(context));
+    // Nobody calls a worker; whoever is named as a reader of metrics finds them on the port that it chose.
+    let readers = context.app.network.metrics_from.as_ref().and_then(|_| network::metrics(context, &[]));
+    let policy =
+        network::policy(context, &part, name.clone(), Vec::from_iter(readers), network::application_egress(context));
     set.add(Stage::Foundation, &policy);
     let budget = disruption::stateless(context, &part, name.clone(), min, settings.max_unavailable);
     set.add_some(Stage::Foundation, budget.as_ref());

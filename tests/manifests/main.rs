@@ -6,6 +6,7 @@ mod pod_security;
 mod pods;
 mod proxy;
 mod queue;
+mod reach;
 mod samples;
 mod sizes;
 

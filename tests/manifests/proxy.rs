@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::samples::{Sample, goldens_are_updated, root, site, site_with};
+use crate::samples::{Sample, goldens_are_updated, root, site, site_with, split_site};
 
 fn edge(sample: &Sample) -> Value {
     sample.object("ConfigMap", "site-edge")["data"]["haproxy.cfg"].clone()
@@ -26,6 +26,8 @@ fn the_files_are_those_that_real_processes_were_tried_with() {
             "RoundRobin": edge(&site(", loadBalancing: RoundRobin")),
             "Cookie": edge(&site(", loadBalancing: Cookie")),
             "limited": edge(&site(", rateLimit: {requestsPerSecond: 10, burst: 20}")),
+            "split": edge(&split_site("")),
+            "splitWithCookie": edge(&split_site(", loadBalancing: Cookie")),
         },
     });
     let text = format!("{found:#}\n");

@@ -113,6 +113,21 @@ pub fn site(ingress: &str) -> Sample {
 
 /// The same, with another bound for old answers.
 pub fn site_with(ingress: &str, stale_if_error_for: &str) -> Sample {
+    let web = "{name: web, image: \"registry.example/web:1\", paths: [/], health: {readinessPath: /healthz}}";
+    site_of(web, ingress, stale_if_error_for)
+}
+
+/// The same with a second service that takes a tenth of the requests.
+pub fn split_site(ingress: &str) -> Sample {
+    let service = |name: &str, percent: u32| {
+        format!(
+            "{{name: {name}, image: \"registry.example/web:1\", paths: [/], requestPercent: {percent}, health: {{readinessPath: /healthz}}}}"
+        )
+    };
+    site_of(&[service("web", 90), service("next", 10)].join(", "), ingress, "1h")
+}
+
+fn site_of(services: &str, ingress: &str, stale_if_error_for: &str) -> Sample {
     sample(&format!(
         r#"
 apiVersion: scaledapp.dev/v1alpha1
@@ -120,7 +135,7 @@ kind: ScaledApp
 metadata: {{name: site, namespace: default}}
 spec:
   targets: {{peakRequestsPerSecond: 100, availabilityPercent: "99.95"}}
-  services: [{{name: web, image: "registry.example/web:1", paths: [/], health: {{readinessPath: /healthz}}}}]
+  services: [{services}]
   ingress: {{hosts: [site.example]{ingress}}}
   proxy: {{ttl: 60s, staleIfErrorFor: {stale_if_error_for}, pin: {{replicas: 2}}}}
 "#
@@ -143,7 +158,7 @@ pub fn pods_with(ingress: &str) -> Sample {
 pub fn all() -> Vec<Sample> {
     let mut samples: Vec<Sample> =
         ["hello", "shop", "large", "ladder", "external"].iter().map(|name| sample(&file(name))).collect();
-    samples.extend([longest(), queue("99"), queue("99.95"), site(""), pods()]);
+    samples.extend([longest(), queue("99"), queue("99.95"), site(""), split_site(", loadBalancing: Cookie"), pods()]);
     samples
 }
 

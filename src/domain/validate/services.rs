@@ -1,6 +1,6 @@
 //! The application's own containers: services and migrations.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::checker::{Checker, is_name};
 use super::container::{Declared, container, within_pin};
@@ -120,21 +120,42 @@ fn paths(check: &mut Checker, field: &str, s: &Service, only: bool) -> Vec<Strin
     if paths.is_empty() && only {
         paths.push("/".to_owned());
     }
+    let mut paths: Vec<String> = paths.iter().map(|path| plain(path).to_owned()).collect();
     paths.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
     paths
 }
 
-/// One path leads to one service.
+/// A path without the slash at its end, which says nothing.
+fn plain(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" if path.starts_with('/') => "/",
+        trimmed => trimmed,
+    }
+}
+
+/// One path leads to one service, or to several that have all their paths in common and say how the requests are split.
 fn shared_paths(check: &mut Checker, declared: &[Service]) {
-    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
-    for (index, service) in declared.iter().enumerate() {
-        for path in service.paths.iter().flatten() {
-            let plain = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-            if let Some(owner) = owners.insert(plain, &service.name) {
+    let paths: Vec<Vec<&str>> =
+        declared.iter().map(|service| service.paths.iter().flatten().map(|path| plain(path)).collect()).collect();
+    let sets: Vec<BTreeSet<&str>> = paths.iter().map(|paths| paths.iter().copied().collect()).collect();
+    for (index, (service, set)) in declared.iter().zip(&sets).enumerate() {
+        let field = format!("spec.services[{index}].paths");
+        if set.len() < paths[index].len() {
+            check.report(&field, "has a path twice", "give each path once");
+        }
+        for (other, others) in declared.iter().zip(&sets).take(index) {
+            let Some(path) = set.intersection(others).next() else { continue };
+            if set != others || service.request_percent.is_none() || other.request_percent.is_none() {
                 check.report(
-                    format!("spec.services[{index}].paths"),
-                    format!("has {path:?}, which service {owner:?} has as well"),
-                    "give each path to one service",
+                    &field,
+                    format!("has {path:?}, which service {:?} has as well", other.name),
+                    "give each path to one service; or, to split its requests, give both services the same paths and each a requestPercent",
+                );
+            } else if service.request_percent == Some(0) && other.request_percent == Some(0) {
+                check.report(
+                    &field,
+                    format!("are those of service {:?}, and both have a requestPercent of 0", other.name),
+                    "give one of them a requestPercent above 0",
                 );
             }
         }

@@ -2,8 +2,9 @@
 
 use super::super::packing::{figure, scaled};
 use super::super::why::Reason;
-use super::{Demand, Demands, daily_users, growth_factor, round};
+use super::{Demand, Demands, daily_users, growth_factor, mean_seconds, round};
 use crate::domain::{ValidApp, ValidLoad};
+use crate::planner::model::Catalogue;
 
 /// Which of the demands a reason is about.
 #[derive(Clone, Copy)]
@@ -20,9 +21,9 @@ impl At<'_> {
 
 /// The figures of the demand, from the users to the rows; then, where it grows, those of the horizon.
 #[must_use]
-pub fn reasons(app: &ValidApp, demands: &Demands) -> Vec<Reason> {
+pub fn reasons(app: &ValidApp, catalogue: &Catalogue, demands: &Demands) -> Vec<Reason> {
     let now = At { part: "demand", demand: &demands.now };
-    let mut list = rates(app, now);
+    let mut list = rates(app, catalogue, now);
     list.extend(derived(app, now));
     if app.has_database() {
         let each = &app.profile.bytes_written_per_user_per_day;
@@ -33,11 +34,11 @@ pub fn reasons(app: &ValidApp, demands: &Demands) -> Vec<Reason> {
                 "users * bytesWritten, of the first day",
                 each.source(),
             )
-            .with("users", figure(daily_users(app)))
+            .with("users", figure(daily_users(app, catalogue)))
             .with("bytesWritten", scaled(each.value.0 as f64)),
         );
     }
-    list.extend(growth(app, demands));
+    list.extend(growth(app, catalogue, demands));
     list
 }
 
@@ -68,9 +69,20 @@ fn derived(app: &ValidApp, at: At<'_>) -> Vec<Reason> {
     list
 }
 
-fn rates(app: &ValidApp, at: At<'_>) -> Vec<Reason> {
+fn rates(app: &ValidApp, catalogue: &Catalogue, at: At<'_>) -> Vec<Reason> {
     let demand = at.demand;
     let ratio = &app.targets.peak_to_average;
+    let average = |peak: String| {
+        at.of("averageRequestsPerSecond", demand.average, "peak / peakToAverage", ratio.source())
+            .with("peak", peak)
+            .with("peakToAverage", ratio.value)
+    };
+    if let Some(measured) = &app.measured.peak_requests_per_second {
+        return vec![
+            at.of("peakRequestsPerSecond", demand.peak, "as measured", measured.source()),
+            average(figure(measured.value)),
+        ];
+    }
     match &app.targets.load {
         ValidLoad::DailyActiveUsers { users, requests_per_user_per_day: each } => vec![
             at.of("averageRequestsPerSecond", demand.average, "users * requestsPerUserPerDay / 86400", each.source())
@@ -82,23 +94,19 @@ fn rates(app: &ValidApp, at: At<'_>) -> Vec<Reason> {
         ],
         ValidLoad::PeakRequestsPerSecond(peak) => vec![
             at.of("peakRequestsPerSecond", demand.peak, "as declared", "spec.targets.peakRequestsPerSecond"),
-            at.of("averageRequestsPerSecond", demand.average, "peak / peakToAverage", ratio.source())
-                .with("peak", peak)
-                .with("peakToAverage", ratio.value),
+            average(peak.to_string()),
         ],
         ValidLoad::PeakConcurrentUsers { users, seconds_between_requests: pause } => vec![
             at.of(
                 "peakRequestsPerSecond",
                 demand.peak,
-                "users / (secondsBetweenRequests + serviceTime)",
+                "users / (secondsBetweenRequests + meanServiceTime)",
                 pause.source(),
             )
             .with("users", users)
             .with("secondsBetweenRequests", pause.value)
-            .with("serviceTime", figure(app.profile.service_time_p99.value.as_seconds())),
-            at.of("averageRequestsPerSecond", demand.average, "peak / peakToAverage", ratio.source())
-                .with("peak", figure(demand.peak))
-                .with("peakToAverage", ratio.value),
+            .with("meanServiceTime", figure(mean_seconds(app, catalogue))),
+            average(figure(demand.peak)),
         ],
     }
 }
@@ -109,10 +117,10 @@ fn requests(app: &ValidApp, at: At<'_>) -> Vec<Reason> {
     let cacheable = demand.dynamic * profile.cacheable_share.value;
     let files = if demand.statics > 0.0 { 1.0 - demand.served / demand.statics } else { 0.0 };
     let pages = if cacheable > 0.0 { (demand.dynamic - demand.computed) / cacheable } else { 0.0 };
-    let hits = if app.proxy.is_some() {
-        "hits of a time to live over pages and files by Zipf's law; without a proxy none"
-    } else {
-        "no proxy is declared, so nothing is answered before the services"
+    let hits = match (&app.proxy, &app.measured.proxy_hit) {
+        (None, _) => "no proxy is declared, so nothing is answered before the services".to_owned(),
+        (_, Some(measured)) => measured.source(),
+        _ => "hits of a time to live over pages and files by Zipf's law; without a proxy none".to_owned(),
     };
     vec![
         at.of("dynamicRequestsPerSecond", demand.dynamic, "peak * (1 - staticShare)", profile.static_share.source())
@@ -174,7 +182,7 @@ fn jobs(app: &ValidApp, at: At<'_>) -> Option<Reason> {
     Some(reason.with("peak", figure(demand.peak)).with("jobsPerRequest", figure(each)))
 }
 
-fn growth(app: &ValidApp, demands: &Demands) -> Vec<Reason> {
+fn growth(app: &ValidApp, catalogue: &Catalogue, demands: &Demands) -> Vec<Reason> {
     let targets = &app.targets;
     let months = targets.growth.horizon_months.value;
     let factor = growth_factor(app, months);
@@ -201,7 +209,7 @@ fn growth(app: &ValidApp, demands: &Demands) -> Vec<Reason> {
     }
     if app.has_database() {
         let each = &app.profile.bytes_written_per_user_per_day;
-        let users = daily_users(app);
+        let users = daily_users(app, catalogue);
         let days = demands.horizon.bytes / (users * each.value.0 as f64).max(1.0);
         list.push(
             Reason::new(

@@ -8,6 +8,7 @@ use super::page::{all_pods, titled};
 use super::words::{grouped, money, short, span};
 use crate::api::Trigger;
 use crate::domain::{ValidApp, ValidLoad};
+use crate::planner::Catalogue;
 use crate::planner::climb::{Climb, ClimbStep, RungState};
 use crate::planner::demand::daily_users;
 use crate::planner::falls::Fall;
@@ -75,7 +76,7 @@ fn declared(app: &ValidApp) -> (&'static str, u64, u64) {
 
 /// Declared load that one user of a day makes.
 fn per_user(app: &ValidApp) -> f64 {
-    declared(app).1 as f64 / daily_users(app).max(f64::MIN_POSITIVE)
+    declared(app).1 as f64 / daily_users(app, &Catalogue::builtin()).max(f64::MIN_POSITIVE)
 }
 
 /// The users a day of each step of the page's climb: one, two and five of each power of ten of what the spec declares,
