@@ -156,3 +156,18 @@ profile: {cpuPerRequest: 100ms, serviceTime: {p99: 4600ms}}
 services: [{name: web, image: a}]"));
     near(plan.demand.peak_requests_per_second / 500.0, 1.0);
 }
+
+/// Pods that keep the latency are more than those without which requests go unanswered.
+#[test]
+fn a_tier_of_many_pods_keeps_what_single_ones_promise() {
+    for (users, availability, zones) in [(1_000_000, "99", 3), (3_000_000, "99", 3), (2_000_000, "99.9", 1)] {
+        let spec = app(&format!(
+            "targets: {{dailyActiveUsers: {users}, availabilityPercent: '{availability}'}}
+services: [{{name: web, image: a}}]"
+        ));
+        let plan = plan(&valid(&spec), &Catalogue::builtin(), &Environment { zones, ..Environment::default() }, None);
+        assert!(plan.tier(Tier::Web).unwrap().replicas.max > 8);
+        let found = plan.availability;
+        assert!(found.planned_percent >= found.promised_percent, "{users} {zones}: {found:?}");
+    }
+}

@@ -54,7 +54,7 @@ fn parts(tier: &TierPlan, each: f64) -> Vec<AvailabilityPart> {
     };
     let members = tier.replicas.max;
     match tier.tier {
-        Tier::Edge | Tier::Web | Tier::Pool => vec![part(tier.name.clone(), tier.needed_pods(), members)],
+        Tier::Edge | Tier::Web | Tier::Pool => vec![part(tier.name.clone(), tier.busy_pods(), members)],
         Tier::Database => {
             let synchronous = matches!(&tier.settings, TierSettings::Database(settings) if settings.synchronous);
             vec![part(tier.name.clone(), if synchronous { 2 } else { 1 }, members)]

@@ -389,6 +389,15 @@ impl TierPlan {
         let needed = (self.requirement.staffed_cpu_millicores / one - 1e-9).ceil();
         (needed as u32).clamp(1, self.replicas.max.max(1))
     }
+
+    /// Pods that are busy at the peak: with one fewer some requests would not be answered, and with all that the tier has
+    /// they are answered in time.
+    #[must_use]
+    pub fn busy_pods(&self) -> u32 {
+        let one = (self.per_replica.cpu.0 as f64).max(1.0);
+        let busy = (self.requirement.cpu_millicores / one - 1e-9).ceil();
+        (busy as u32).clamp(1, self.replicas.max.max(1))
+    }
 }
 
 impl Plan {
