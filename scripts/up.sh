@@ -28,35 +28,7 @@ kubectl="$(tests/cluster/build.sh)/kins kubectl"
 $kubectl apply -f build/shop.yaml
 $kubectl wait --for=condition=Ready scaledapp/shop --timeout=10m
 
-ask() { curl -sf --retry 20 --retry-connrefused --retry-delay 1 -H "Host: $HOST" -H Expect: "$@"; }
-
-say "an order through the ingress, read back from a replica"
-ask -H 'content-type: application/json' -d "{\"key\":\"$(cat /proc/sys/kernel/random/uuid)\",\"product\":1,\"quantity\":2}" "$URL/api/orders"
-echo
-ask -D - -o build/orders.json "$URL/api/orders?limit=3" | grep -i '^x-' || true
-cat build/orders.json
-echo
-
-if [ "$SAMPLE" = shop-whole ]; then
-  say "a page, the second time from the caching proxy"
-  for _ in 1 2; do
-    ask -o /dev/null -D - "$URL/products/7" | grep -iE '^(x-cache|age):' | tr -d '\r' | paste -sd ' '
-  done
-  say "a log-in, kept by a second member of the session store before it is answered"
-  ask -c build/cookies -H 'content-type: application/json' -d '{"name": "Ada", "password": "correct horse"}' "$URL/api/login"
-  echo
-  ask -b build/cookies "$URL/api/session"
-  echo
-  say "a picture, made small by a worker"
-  base64 -d >build/picture.png <<<iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFUlEQVR42mM4IScnd0KOAUjcuSMHAB7gBOMmYo2MAAAAAElFTkSuQmCC
-  id=$(ask -H 'content-type: image/png' --data-binary @build/picture.png "$URL/api/pictures?product=7" | sed -E 's/.*"id":"([^"]+)".*/\1/')
-  for _ in {1..60}; do
-    picture=$(ask "$URL/api/pictures/$id")
-    [[ $picture == *'"state":"ready"'* ]] && break
-    sleep 0.5
-  done
-  printf '%s\n' "$picture"
-fi
+KUBECTL=$kubectl URL=$URL HOST=$HOST SAMPLE=$SAMPLE scripts/story.sh
 
 command -v kubectl >/dev/null && try=kubectl || try=$kubectl
 say "the plan"

@@ -38,7 +38,7 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100_i64))]
     pub cacheable_percent: Option<i64>,
-    /// Queries that always reach the database, for each dynamic request at the origin; default "3".
+    /// Queries that always reach the database, for each dynamic request at the origin, with those for sessions that are kept there; default "3".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queries_per_request: Option<Decimal>,
     /// Reads that a cache may answer, for each dynamic request at the origin; without a cache they reach the database; default "0".

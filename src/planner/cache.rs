@@ -12,7 +12,7 @@ use super::plan::{FindingKind, Severity, Size, Tier, TierPlan};
 use super::prices::{Price, two_digits};
 use super::redis::{self, Store};
 use crate::api::{EvictionPolicy, Popularity};
-use crate::domain::{Bytes, ValidCache};
+use crate::domain::{Bytes, Millicores, ValidCache};
 
 /// What a cache holds, and what it then answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -164,16 +164,20 @@ fn cold(ctx: &Context<'_>, fit: &Fit, need: &DatabaseNeed, database: &TierPlan, 
     if busy <= has {
         return;
     }
-    let (pin, staffed) = ("spec.database.pin.cpu", database::staffed(ctx, busy));
+    let staffed = Millicores((database::staffed(ctx, busy).ceil() * 1000.0) as u64);
+    let or_pin = if staffed <= ctx.largest.cpu {
+        format!("; or pin {} cores (spec.database.pin.cpu), which bears it", figure(staffed.cores()))
+    } else {
+        String::new()
+    };
     findings.push(Finding::new(
         Severity::Warning,
         FindingKind::ColdCacheAboveDatabase,
         "spec.cache",
         format!(
-            "While the cache is empty its reads keep {} cores of a database member busy, and a member has {}: read through it with one fetch for many waiters, and let it fill before all traffic comes; or pin {} cores ({pin}), which bears it.",
+            "While the cache is empty its reads keep {} cores of a database member busy, and a member has {}: read through it with one fetch for many waiters, and let it fill before all traffic comes{or_pin}.",
             figure(busy),
-            figure(has),
-            figure(staffed.ceil())
+            figure(has)
         ),
     ));
 }

@@ -286,13 +286,26 @@ pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: 
         );
     }
     if sizing.member.memory > largest.memory {
+        let (what, lower) = if need.working_set * 2.0 > sizing.member.memory.0 as f64 {
+            (
+                format!(
+                    "the tenth of {} of data and indexes in three months that is touched again and again",
+                    scaled(need.data)
+                ),
+                "lower spec.profile.bytesWrittenPerUserPerDay, or pin what there is (spec.database.pin.memory) and let more reads go to the volume",
+            )
+        } else {
+            (
+                "its server connections".to_owned(),
+                "use spec.database.pooling: Transaction, or let fewer pods of services and workers have clients",
+            )
+        };
         error(
             FindingKind::PodAboveLargestNode,
             "spec.database",
             format!(
-                "A member needs {} of memory, most of it for the tenth of {} of data and indexes in three months that is touched again and again, and the largest pod has {}: offer larger nodes (environment.largestPod), lower spec.profile.bytesWrittenPerUserPerDay, or pin what there is (spec.database.pin.memory) and let more reads go to the volume.",
+                "A member gets {} of memory, most of it for {what}, and the largest pod has {}: offer larger nodes (environment.largestPod), {lower}.",
                 size_text(sizing.member.memory),
-                scaled(need.data),
                 size_text(ctx.largest.memory)
             ),
         );

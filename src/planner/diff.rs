@@ -283,8 +283,26 @@ fn settings(previous: Option<&RecordedPlan>, plan: &Plan) -> Vec<SettingChange> 
 const NOT_ROLLED: [&str; 8] =
     ["pin", "paths", "requestPercent", "jobsPerThousandRequests", "timePerJob", "maxDelay", "autoscaling", "rateLimit"];
 
+/// Tiers of which every container of the application gets addresses.
+const BOUND: [Tier; 5] = [Tier::Database, Tier::Cache, Tier::Sessions, Tier::Queue, Tier::Proxy];
+/// Fields of the spec that are in every pod of services and workers.
+const IN_EVERY_POD: [&str; 2] = ["spec.imagePullSecrets", "spec.sessions.ttl"];
+
+/// What is new or gone in the environment of all services and workers.
+fn environment(previous: Option<&RecordedPlan>, fields: &[FieldChange], plan: &Plan) -> Vec<String> {
+    let came_or_went = tiers(previous, plan).into_iter().filter(|change| change.from.is_none() != change.to.is_none());
+    let addresses = came_or_went.filter_map(|change| match change.tier {
+        Tier::Web => Some(format!("spec.services[{}]", change.name)),
+        tier => BOUND.contains(&tier).then(|| format!("spec.{}", tier.component())),
+    });
+    let shared = fields.iter().map(|change| &change.field);
+    let shared = shared.filter(|field| IN_EVERY_POD.iter().any(|start| field.starts_with(start)));
+    addresses.chain(shared.cloned()).collect()
+}
+
 fn rolled(previous: Option<&RecordedPlan>, fields: &[FieldChange], plan: &Plan) -> Vec<RolledOut> {
     let mut found = Vec::new();
+    let shared = environment(previous, fields, plan);
     for tier in plan.tiers.iter().filter(|tier| matches!(tier.tier, Tier::Web | Tier::Worker)) {
         if previous.is_none_or(|recorded| recorded.tier(tier.tier, &tier.name).is_none()) {
             continue;
@@ -296,6 +314,7 @@ fn rolled(previous: Option<&RecordedPlan>, fields: &[FieldChange], plan: &Plan) 
             .filter_map(|change| change.field.strip_prefix(&prefix))
             .filter(|field| !NOT_ROLLED.contains(&field.split(['.', '[']).next().unwrap_or(field)))
             .map(str::to_owned)
+            .chain(shared.iter().cloned())
             .collect();
         if !own.is_empty() {
             found.push(RolledOut { object: format!("{}/{}-{}", tier.tier, plan.app, tier.name), fields: own });

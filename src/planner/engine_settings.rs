@@ -190,7 +190,7 @@ impl Facts<'_> {
         let cpu = Reason::new(
             "settings.postgres.cpuMillicores",
             member.cpu.0,
-            "step((busy + quality * sqrt(busy)) * overhead) of the busiest member, three months ahead",
+            "step((busy + quality * sqrt(busy)) * overhead) of the busiest member, three months ahead, at least 250m",
             catalogue.database_overhead.because(),
         )
         .with("busy", figure(database::busy(ctx, need, sizing.members)))
@@ -214,7 +214,7 @@ impl Facts<'_> {
         let storage = Reason::new(
             "perReplica.storageBytes",
             member.storage.0,
-            "step(rowsAtHorizon * bloat / (1 - free) + 2 * log)",
+            "step(rowsAtHorizon * bloat / (1 - free) + 2 * log), at least 2 GiB",
             catalogue.bloat_factor.because(),
         )
         .with("rowsAtHorizon", scaled(ctx.demands.horizon.bytes.max(ctx.demands.soon.bytes)))
@@ -334,7 +334,7 @@ impl Facts<'_> {
             bytes("workMemBytes", settings.work_mem, "memory / 8 / connections, 1 to 64 MiB")
                 .with("connections", self.open),
             bytes("maintenanceWorkMemBytes", settings.maintenance_work_mem, "memory / 16, 16 MiB to 1 GiB"),
-            bytes("maxWalSizeBytes", settings.max_wal_size, "volume / 8, 256 MiB to 16 GiB")
+            bytes("maxWalSizeBytes", settings.max_wal_size, "volume / 8 in whole steps of 256 MiB, one to 64 of them")
                 .with("volume", size_text(settings.postgres.storage)),
             Reason::new(
                 "settings.synchronous",

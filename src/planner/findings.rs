@@ -3,10 +3,10 @@
 use super::availability::{Objective, zone_cap};
 use super::demand;
 use super::ladder::percent;
-use super::packing::{Context, figure};
+use super::packing::{Context, figure, size_text};
 use super::plan::{Finding, FindingKind, Severity, Tier, TierPlan, TierSettings};
 use crate::api::Durability;
-use crate::domain::{Millis, Origin, Sourced, defaults};
+use crate::domain::{Bytes, Millicores, Millis, Origin, Sourced, defaults};
 
 /// What is impossible or noteworthy before any tier is planned.
 pub fn promises(ctx: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -173,18 +173,20 @@ pub fn database_pins(ctx: &Context<'_>, database: &TierPlan, findings: &mut Vec<
     let Some(pin) = ctx.app.database.as_ref().map(|d| &d.pin) else { return };
     let members = f64::from(database.replicas.max.max(1));
     let needs = &database.requirement;
-    let parts = [
-        ("cpu", pin.cpu.map(|cpu| cpu.0 as f64), needs.staffed_cpu_millicores / members, "m CPU"),
-        ("memory", pin.memory.map(|memory| memory.0 as f64), needs.memory_bytes / members, " bytes of memory"),
-        ("storage", pin.storage.map(|storage| storage.0 as f64), needs.storage_bytes / members, " bytes of storage"),
+    let cores = |millicores: f64| format!("{} CPU", Millicores(millicores.ceil() as u64));
+    let bytes = |bytes: f64| size_text(Bytes(bytes.ceil() as u64));
+    let parts: [(&str, Option<f64>, f64, &dyn Fn(f64) -> String); 3] = [
+        ("cpu", pin.cpu.map(|cpu| cpu.0 as f64), needs.staffed_cpu_millicores / members, &cores),
+        ("memory", pin.memory.map(|memory| memory.0 as f64), needs.memory_bytes / members, &bytes),
+        ("storage", pin.storage.map(|storage| storage.0 as f64), needs.storage_bytes / members, &bytes),
     ];
-    for (name, pinned, needed, unit) in parts {
+    for (name, pinned, needed, written) in parts {
         if let Some(pinned) = pinned.filter(|pinned| *pinned < needed) {
             findings.push(Finding::new(
                 Severity::Warning,
                 FindingKind::PinBelowRequirement,
                 format!("spec.database.pin.{name}"),
-                format!("A member is pinned to {pinned:.0}{unit}, but the targets need {needed:.0}: raise pin.{name} or lower spec.targets."),
+                format!("A member is pinned to {} of {name}, and the targets need {}: raise spec.database.pin.{name}, or lower spec.targets.", written(pinned), written(needed)),
             ));
         }
     }

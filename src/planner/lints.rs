@@ -55,12 +55,16 @@ fn bounds(tier: &TierPlan, found: &mut Vec<Finding>) {
         broken(found, tier, "fewest pods are none or above most pods");
     }
     if tier.replicas.max > MOST_PODS {
+        let costs = match tier.tier {
+            Tier::Worker => "the worker's jobsPerThousandRequests or timePerJob",
+            _ => "spec.profile.cpuPerRequest, or offer larger nodes (environment.largestPod)",
+        };
         found.push(Finding::new(
             Severity::Error,
             FindingKind::PodsAboveCluster,
             "spec.targets",
             format!(
-                "{} {} needs {} pods, and one cluster bears {MOST_PODS} of a kind: lower the load or spec.profile.cpuPerRequest, or offer larger nodes (environment.largestPod).",
+                "{} {} needs {} pods, and one cluster bears {MOST_PODS} of a kind: lower the load or {costs}.",
                 tier.tier, tier.name, tier.replicas.max
             ),
         ));

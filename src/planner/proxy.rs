@@ -246,7 +246,7 @@ fn reasons(
         Reason::new(
             "perReplica.memoryBytes",
             size.memory.0,
-            "step(objects * bytesEach / bearing / fill + transient + base)",
+            "step(objects * bytesEach / bearing / fill + transient + base), at least 256 MiB",
             catalogue.proxy_pages.because(),
         )
         .with("objects", figure(need.objects))

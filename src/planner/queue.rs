@@ -244,7 +244,7 @@ fn reasons(
         Reason::new(
             "perReplica.memoryBytes",
             member.memory.0,
-            "step((base + log + waiting * indexEntry) / watermark / available)",
+            "step((base + log + waiting * indexEntry) / watermark / available), at least 384 MiB",
             catalogue.queue_base_mib.because(),
         )
         .with("baseMiB", catalogue.queue_base_mib.value)
@@ -256,7 +256,7 @@ fn reasons(
         Reason::new(
             "perReplica.cpuMillicores",
             member.cpu.0,
-            "step(messages / messagesPerCore / share / members that are left)",
+            "step(messages / messagesPerCore / share / members that are left), at least 250m",
             catalogue.queue_messages_per_core.because(),
         )
         .with("messages", figure(messages(ctx)))
@@ -265,7 +265,7 @@ fn reasons(
         Reason::new(
             "perReplica.storageBytes",
             member.storage.0,
-            "step((waiting * message * 2 + log * 3) / (1 - free))",
+            "step((waiting * message * 2 + log * 3) / (1 - free)), at least 4 GiB",
             catalogue.message_bytes.because(),
         )
         .with("waiting", figure(waiting(queue)))

@@ -228,9 +228,10 @@ pub(super) fn summary(plan: &Plan) -> String {
         String::new()
     };
     format!(
-        "{} requests/s at peak{growing} need {count} in {} tiers, at most {} CPU and {} of memory.",
+        "{} requests/s at peak{growing} need {count} in {} tier{}, at most {} CPU and {} of memory.",
         figure(plan.demand.peak_requests_per_second),
         plan.tiers.len(),
+        if plan.tiers.len() == 1 { "" } else { "s" },
         Millicores(cpu),
         size_text(Bytes(memory))
     )

@@ -125,6 +125,13 @@ async fn story_a_customer_browses_logs_in_orders_uploads_and_stays_logged_in_whe
     let order = ["-b", &cookie, "-H", JSON, "-d", r#"{"product": 7, "quantity": 1}"#];
     let order = ask(&world, "/api/orders", &order).expect("an answer");
     assert_eq!(order.status, 201, "{}", order.body);
+    let number = order.json()["id"].clone();
+    eventually("her order from a replica", Duration::from_secs(20), async || {
+        let list = ask(&world, "/api/orders?limit=3", &[])?.json();
+        let listed = list["orders"].as_array().is_some_and(|orders| orders.iter().any(|order| order["id"] == number));
+        if list["database"]["role"] == "replica" && listed { Ok(()) } else { Err(list.to_string()) }
+    })
+    .await;
     eventually("her order on her account", Duration::from_secs(20), async || {
         let account = ask(&world, "/account", &as_ada)?;
         if account.body.contains("Enamel mug") { Ok(()) } else { Err(account.body) }

@@ -59,9 +59,9 @@ impl Facts<'_> {
             "settings.redis.memoryBytes",
             settings.redis.memory.0,
             if self.cached() {
-                "step(items for the hit ratio * (itemSize + overhead) / fill + base); items by Che's approximation"
+                "step(items for the hit ratio * (itemSize + overhead) / fill + base), at least 48 MiB; items by Che's approximation"
             } else {
-                "step(live sessions * (session + overhead) / fill + base)"
+                "step(live sessions * (session + overhead) / fill + base), at least 48 MiB"
             },
             if self.cached() { catalogue.zipf_web.because() } else { catalogue.session_bytes.because() },
         )
@@ -98,7 +98,7 @@ impl Facts<'_> {
                 list.push(Reason::new(
                     quantity,
                     settings.redis.storage.0,
-                    "step(maxmemory * 3), and never less than there is",
+                    "step(maxmemory * 3), at least 1 GiB, and never less than there is",
                     "the log, what it was rewritten from, and the new one while it is written",
                 ));
             }
