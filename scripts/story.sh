@@ -48,4 +48,4 @@ pod=$(sed -E 's/.*"pod":"([^"]+)".*/\1/' build/login.json)
 $KUBECTL -n default delete pod "$pod" --timeout=90s
 session=$(ask -b build/cookies "$URL/api/session")
 printf '%s\n' "$session"
-[[ $session == *'"name":"Ada"'* && $session != *"$pod"* ]] || die "Ada is not logged in at another pod than $pod"
+[[ $session == *'"name":"Ada"'* && $session != *"\"pod\":\"$pod\""* ]] || die "Ada is not logged in at another pod than $pod"
