@@ -23,9 +23,10 @@ JSON='content-type: application/json'
 
 say "an order through the ingress, read back from a replica"
 key=$(cat /proc/sys/kernel/random/uuid)
-ask -H "$JSON" -d "{\"key\":\"$key\",\"product\":1,\"quantity\":2}" "$URL/api/orders"
-echo
-until_it_says "\"role\":\"replica\".*$key" "$URL/api/orders?limit=3"
+order=$(ask -H "$JSON" -d "{\"key\":\"$key\",\"product\":1,\"quantity\":2}" "$URL/api/orders")
+printf '%s\n' "$order"
+number=$(sed -E 's/.*"id":([0-9]+).*/\1/' <<<"$order")
+until_it_says "\"role\":\"replica\".*$key" "$URL/api/orders?after=$((number - 1))&limit=1"
 
 [ "$SAMPLE" = shop-whole ] || exit 0
 

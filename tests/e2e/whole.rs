@@ -125,9 +125,10 @@ async fn story_a_customer_browses_logs_in_orders_uploads_and_stays_logged_in_whe
     let order = ["-b", &cookie, "-H", JSON, "-d", r#"{"product": 7, "quantity": 1}"#];
     let order = ask(&world, "/api/orders", &order).expect("an answer");
     assert_eq!(order.status, 201, "{}", order.body);
-    let number = order.json()["id"].clone();
+    let number = order.json()["id"].as_i64().expect("a number");
+    let from_it = format!("/api/orders?after={}&limit=1", number - 1);
     eventually("her order from a replica", Duration::from_secs(20), async || {
-        let list = ask(&world, "/api/orders?limit=3", &[])?.json();
+        let list = ask(&world, &from_it, &[])?.json();
         let listed = list["orders"].as_array().is_some_and(|orders| orders.iter().any(|order| order["id"] == number));
         if list["database"]["role"] == "replica" && listed { Ok(()) } else { Err(list.to_string()) }
     })
