@@ -171,3 +171,17 @@ services: [{{name: web, image: a}}]"
         assert!(found.planned_percent >= found.promised_percent, "{users} {zones}: {found:?}");
     }
 }
+
+#[test]
+fn a_cache_of_large_items_is_bound_by_its_network() {
+    let plan = planned(&app("targets: {peakRequestsPerSecond: 2000}
+profile: {cpuPerRequest: 2ms, serviceTime: {p99: 20ms}, queriesPerRequest: '0', cacheReadsPerRequest: '10'}
+services: [{name: web, image: a}]
+database: {}
+cache: {itemSize: 100Ki, itemCount: 10000}"));
+    let cache = plan.tier(Tier::Cache).unwrap();
+    near(cache.requirement.network_megabits_per_second, 2000.0 * 10.0 * 102_400.0 * 8.0 / 1e6);
+    assert_eq!(cache.bottleneck, Bottleneck::Network);
+    let told = plan.findings.iter().find(|finding| finding.kind == FindingKind::NetworkAboveNode).unwrap();
+    assert_eq!(told.field, "spec.cache.itemSize");
+}

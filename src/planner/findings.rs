@@ -173,20 +173,22 @@ pub fn database_pins(ctx: &Context<'_>, database: &TierPlan, findings: &mut Vec<
     let Some(pin) = ctx.app.database.as_ref().map(|d| &d.pin) else { return };
     let members = f64::from(database.replicas.max.max(1));
     let needs = &database.requirement;
-    let cores = |millicores: f64| format!("{} CPU", Millicores(millicores.ceil() as u64));
-    let bytes = |bytes: f64| size_text(Bytes(bytes.ceil() as u64));
-    let parts: [(&str, Option<f64>, f64, &dyn Fn(f64) -> String); 3] = [
-        ("cpu", pin.cpu.map(|cpu| cpu.0 as f64), needs.staffed_cpu_millicores / members, &cores),
-        ("memory", pin.memory.map(|memory| memory.0 as f64), needs.memory_bytes / members, &bytes),
-        ("storage", pin.storage.map(|storage| storage.0 as f64), needs.storage_bytes / members, &bytes),
+    let written = |name: &str, value: f64| match name {
+        "cpu" => format!("{} CPU", Millicores(value.ceil() as u64)),
+        _ => size_text(Bytes(value.ceil() as u64)),
+    };
+    let parts = [
+        ("cpu", pin.cpu.map(|cpu| cpu.0 as f64), needs.staffed_cpu_millicores / members),
+        ("memory", pin.memory.map(|memory| memory.0 as f64), needs.memory_bytes / members),
+        ("storage", pin.storage.map(|storage| storage.0 as f64), needs.storage_bytes / members),
     ];
-    for (name, pinned, needed, written) in parts {
+    for (name, pinned, needed) in parts {
         if let Some(pinned) = pinned.filter(|pinned| *pinned < needed) {
             findings.push(Finding::new(
                 Severity::Warning,
                 FindingKind::PinBelowRequirement,
                 format!("spec.database.pin.{name}"),
-                format!("A member is pinned to {} of {name}, and the targets need {}: raise spec.database.pin.{name}, or lower spec.targets.", written(pinned), written(needed)),
+                format!("A member is pinned to {} of {name}, and the targets need {}: raise spec.database.pin.{name}, or lower spec.targets.", written(name, pinned), written(name, needed)),
             ));
         }
     }

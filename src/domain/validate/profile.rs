@@ -20,6 +20,15 @@ pub(super) fn profile(check: &mut Checker, declared: Option<&Profile>) -> ValidP
         check.duration("spec.profile.cpuPerRequest", declared.cpu_per_request.as_ref(), SPANS).map(|cpu| cpu.0 as f64);
     let service = declared.service_time.as_ref().and_then(|s| s.p99.as_ref());
     let service = check.duration("spec.profile.serviceTime.p99", service, SPANS);
+    if let (Some(cpu), Some(slowest)) = (cpu, service)
+        && (slowest.0 as f64) < cpu
+    {
+        check.report(
+            "spec.profile.serviceTime.p99",
+            format!("is {slowest}, and spec.profile.cpuPerRequest, the mean, is {}", Millis(cpu as u64)),
+            "write how long the slowest hundredth of the requests takes without load: no less than their mean CPU time",
+        );
+    }
     let memory = check.bytes(
         "spec.profile.memoryPerReplica",
         declared.memory_per_replica.as_ref(),
