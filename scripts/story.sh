@@ -12,7 +12,7 @@ ask() { curl -sf --retry 20 --retry-connrefused --retry-delay 1 -H "Host: $HOST"
 until_it_says() {
   local words=$1 answer; shift
   for _ in {1..60}; do
-    answer=$(ask "$@" | tr -d '\r')
+    answer=$(ask "$@" | tr -d '\r') || true
     if grep -iE "$words" <<<"$answer"; then return; fi
     sleep 0.5
   done

@@ -188,7 +188,7 @@ pub fn database_pins(ctx: &Context<'_>, database: &TierPlan, findings: &mut Vec<
                 Severity::Warning,
                 FindingKind::PinBelowRequirement,
                 format!("spec.database.pin.{name}"),
-                format!("A member is pinned to {} of {name}, and the targets need {}: raise spec.database.pin.{name}, or lower spec.targets.", written(name, pinned), written(name, needed)),
+                format!("A member's {name} is pinned to {}, and the targets need {}: raise spec.database.pin.{name}, or lower spec.targets.", written(name, pinned), written(name, needed)),
             ));
         }
     }

@@ -160,7 +160,7 @@ catalogue! {
     /// Traffic above which nodes with a faster network are needed.
     node_megabits_watched = 3000.0, "Mbit/s", A, "GitLab reference architectures: enhanced networking from 3 to 10 Gbit/s";
     /// Slowest hundredth of a request's own time over its mean.
-    tail_over_mean = 4.6, "factor", B, "ln(100), of exponential service; real services vary less, so it is a lower mean and no size depends on it";
+    tail_over_mean = 4.6, "factor", B, "ln(100), of exponential service; real services vary less, so it is a lower mean, with which users at once ask more often";
     /// Reads that bear a bounded lag and go to replicas.
     offload_share = 0.7, "share", D, "judgement: the rest is read back right after a write";
     /// Room for vacuum and checkpoints.

@@ -4,7 +4,8 @@
 
 use super::availability::survivors;
 use super::delay::{Moments, Waiting};
-use super::plan::Replicas;
+use super::packing::figure;
+use super::plan::{Reason, Replicas};
 use super::queueing::smallest;
 use super::response::Work;
 
@@ -75,6 +76,19 @@ pub struct Fit {
     pub by_wait: bool,
 }
 
+/// What so many pods make of the work that is offered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outlook {
+    /// Servers for which work waits together.
+    pub servers: u32,
+    /// How busy they are, as a share.
+    pub busy: f64,
+    /// Who waits for one of them, and how long.
+    pub waiting: Waiting,
+    /// Share of the work that is late, with what it waits for elsewhere.
+    pub late: f64,
+}
+
 /// The fewest pods of so many servers with which the use stays below its bounds; `offered` in servers.
 #[must_use]
 pub fn by_use(each: u32, offered: f64, ceilings: Ceilings) -> u32 {
@@ -103,24 +117,64 @@ impl Crew {
         if pods == 0 {
             return false;
         }
-        let (servers, load) = match self.queue {
-            Queue::OfEachPod | Queue::InTurn { .. } => (self.each, offered / f64::from(pods)),
-            Queue::Common | Queue::ShortestOfPods => (pods.saturating_mul(self.each), offered),
-        };
+        let (servers, load) = self.servers(pods, offered);
         if load >= f64::from(servers) {
             return false;
         }
-        let waiting = if servers >= MANY_SERVERS && load <= RARELY_BUSY * f64::from(servers) {
-            Waiting::NONE
-        } else {
-            self.waiting(pods, servers, load)
-        };
+        let waiting = self.waiting(pods, servers, load);
         let room = TRUSTED * (LATE - without);
         // Where so few wait at all, how long they do makes no difference.
         waiting.share <= room || self.work.later_than(self.promise, [waiting, self.elsewhere]) - without <= room
     }
 
+    /// What so many pods make of the work, in the words of a derivation; none of pods that are not enough for it at all.
+    #[must_use]
+    pub fn outlook(&self, pods: u32, offered: f64) -> Option<Outlook> {
+        let (servers, load) = self.servers(pods, offered);
+        if pods == 0 || load >= f64::from(servers) {
+            return None;
+        }
+        let waiting = self.waiting(pods, servers, load);
+        let late = self.work.later_than(self.promise, [waiting, self.elsewhere]);
+        Some(Outlook { servers, busy: load / f64::from(servers), waiting, late })
+    }
+
+    /// Why so many pods: what they make of the work, and what one fewer would; none where no number keeps the promise.
+    #[must_use]
+    pub fn reason(&self, fit: Fit, offered: f64) -> Option<Reason> {
+        let found = self.outlook(fit.pods, offered).filter(|_| self.possible())?;
+        let percent = |share: f64| format!("{} %", figure(share * 100.0));
+        let reason = Reason::new(
+            "replicas.late",
+            percent(found.late),
+            "share of the work that is later than promised, waiting and work together; it may be 1 %, less a twentieth of what waiting adds",
+            "Erlang C says who waits; how long, two moments of the work, grade D, held by simulation",
+        )
+        .with("pods", fit.pods)
+        .with("boundBy", if fit.by_wait { "waiting" } else { "use" })
+        .with("serversTogether", found.servers)
+        .with("busy", percent(found.busy))
+        .with("waits", percent(found.waiting.share))
+        .with("meanWaitMs", figure(found.waiting.mean));
+        if fit.pods < 2 {
+            return Some(reason);
+        }
+        let fewer = self.outlook(fit.pods - 1, offered);
+        Some(reason.with("lateWithOneFewer", fewer.map_or_else(|| "all".to_owned(), |fewer| percent(fewer.late))))
+    }
+
+    /// The servers for which work waits together, and what they are offered.
+    fn servers(&self, pods: u32, offered: f64) -> (u32, f64) {
+        match self.queue {
+            Queue::OfEachPod | Queue::InTurn { .. } => (self.each, offered / f64::from(pods)),
+            Queue::Common | Queue::ShortestOfPods => (pods.saturating_mul(self.each), offered),
+        }
+    }
+
     fn waiting(&self, pods: u32, servers: u32, load: f64) -> Waiting {
+        if servers >= MANY_SERVERS && load <= RARELY_BUSY * f64::from(servers) {
+            return Waiting::NONE;
+        }
         let random = || Waiting::of_servers(servers, load, &self.all);
         match self.queue {
             // Who waits at a pod waits for what is before it everywhere, and then for one of that pod's own servers, of

@@ -334,7 +334,8 @@ impl Facts<'_> {
             )
             .with("timePerJobHere", Millis(time_on(need, choice.cpu).round() as u64)),
         };
-        vec![
+        let late = crew(need, per_replica.cpu).reason(choice.horizon, offered(need, per_replica.cpu, need.horizon));
+        let mut list = vec![
             max,
             cpu,
             self.memory_reason(),
@@ -362,6 +363,8 @@ impl Facts<'_> {
                 catalogue.worker_mib.because(),
             )
             .with("memory", scaled(requirement.memory_bytes / f64::from(replicas.max))),
-        ]
+        ];
+        list.extend(late.filter(|_| worker.pin.replicas.is_none()));
+        list
     }
 }

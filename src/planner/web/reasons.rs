@@ -9,6 +9,7 @@ use super::{Facts, crew, servers};
 pub(super) fn reasons(facts: &Facts<'_>, settings: &WebSettings) -> Vec<Reason> {
     let mut list = replica_reasons(facts);
     list.extend(size_reasons(facts));
+    list.extend(late_reason(facts));
     let Facts { ctx, replicas, .. } = facts;
     let catalogue = ctx.catalogue;
     list.push(
@@ -82,6 +83,14 @@ fn replica_reasons(facts: &Facts<'_>) -> Vec<Reason> {
         .with("floor", if shape.replicated { 2 } else { 1 })
     };
     vec![max, min]
+}
+
+/// What the pods without a spare make of the waits, where nobody pinned them.
+fn late_reason(facts: &Facts<'_>) -> Option<Reason> {
+    let Facts { need, shape, choice, per_replica, .. } = facts;
+    let (_, speed) = servers(per_replica.cpu);
+    let reason = crew(need, per_replica.cpu, shape.queue).reason(choice.horizon, need.busy_horizon / speed);
+    reason.filter(|_| facts.service.pin.max_replicas.is_none())
 }
 
 fn size_reasons(facts: &Facts<'_>) -> Vec<Reason> {
