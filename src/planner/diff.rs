@@ -143,15 +143,16 @@ pub fn diff(
     plan: &Plan,
 ) -> PlanDiff {
     let fields = previous.map(|recorded| field_changes(&recorded.spec, spec)).unwrap_or_default();
+    let tiers = tiers(previous, plan);
     PlanDiff {
         app: plan.app.clone(),
         namespace: plan.namespace.clone(),
         previous: previous.map(|recorded| recorded.hash.clone()),
         hash: plan.hash.clone(),
         rungs: rungs(previous, plan),
-        tiers: tiers(previous, plan),
         settings: settings(previous, plan),
-        rolled: rolled(previous, &fields, plan),
+        rolled: rolled(previous, &fields, &tiers, plan),
+        tiers,
         changes: changes::classify(previous, plan),
         proposed: plan.proposed.clone(),
         cost_before,
@@ -289,8 +290,8 @@ const BOUND: [Tier; 5] = [Tier::Database, Tier::Cache, Tier::Sessions, Tier::Que
 const IN_EVERY_POD: [&str; 2] = ["spec.imagePullSecrets", "spec.sessions.ttl"];
 
 /// What is new or gone in the environment of all services and workers.
-fn environment(previous: Option<&RecordedPlan>, fields: &[FieldChange], plan: &Plan) -> Vec<String> {
-    let came_or_went = tiers(previous, plan).into_iter().filter(|change| change.from.is_none() != change.to.is_none());
+fn environment(fields: &[FieldChange], tiers: &[TierChange]) -> Vec<String> {
+    let came_or_went = tiers.iter().filter(|change| change.from.is_none() != change.to.is_none());
     let addresses = came_or_went.filter_map(|change| match change.tier {
         Tier::Web => Some(format!("spec.services[{}]", change.name)),
         tier => BOUND.contains(&tier).then(|| format!("spec.{}", tier.component())),
@@ -300,9 +301,14 @@ fn environment(previous: Option<&RecordedPlan>, fields: &[FieldChange], plan: &P
     addresses.chain(shared.cloned()).collect()
 }
 
-fn rolled(previous: Option<&RecordedPlan>, fields: &[FieldChange], plan: &Plan) -> Vec<RolledOut> {
+fn rolled(
+    previous: Option<&RecordedPlan>,
+    fields: &[FieldChange],
+    tiers: &[TierChange],
+    plan: &Plan,
+) -> Vec<RolledOut> {
     let mut found = Vec::new();
-    let shared = environment(previous, fields, plan);
+    let shared = environment(fields, tiers);
     for tier in plan.tiers.iter().filter(|tier| matches!(tier.tier, Tier::Web | Tier::Worker)) {
         if previous.is_none_or(|recorded| recorded.tier(tier.tier, &tier.name).is_none()) {
             continue;

@@ -385,18 +385,20 @@ impl TierPlan {
     /// Pods that bear the peak alone: those beyond them are the spare.
     #[must_use]
     pub fn needed_pods(&self) -> u32 {
-        let one = (self.per_replica.cpu.0 as f64).max(1.0);
-        let needed = (self.requirement.staffed_cpu_millicores / one - 1e-9).ceil();
-        (needed as u32).clamp(1, self.replicas.max.max(1))
+        self.pods_of(self.requirement.staffed_cpu_millicores)
     }
 
     /// Pods that are busy at the peak: with one fewer some requests would not be answered, and with all that the tier has
     /// they are answered in time.
     #[must_use]
     pub fn busy_pods(&self) -> u32 {
+        self.pods_of(self.requirement.cpu_millicores)
+    }
+
+    /// Pods that have so much CPU together, of those that there are.
+    fn pods_of(&self, millicores: f64) -> u32 {
         let one = (self.per_replica.cpu.0 as f64).max(1.0);
-        let busy = (self.requirement.cpu_millicores / one - 1e-9).ceil();
-        (busy as u32).clamp(1, self.replicas.max.max(1))
+        ((millicores / one - 1e-9).ceil() as u32).clamp(1, self.replicas.max.max(1))
     }
 }
 

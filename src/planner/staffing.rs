@@ -77,16 +77,15 @@ pub struct Fit {
 }
 
 /// What so many pods make of the work that is offered.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Outlook {
+struct Outlook {
     /// Servers for which work waits together.
-    pub servers: u32,
+    servers: u32,
     /// How busy they are, as a share.
-    pub busy: f64,
+    busy: f64,
     /// Who waits for one of them, and how long.
-    pub waiting: Waiting,
+    waiting: Waiting,
     /// Share of the work that is late, with what it waits for elsewhere.
-    pub late: f64,
+    late: f64,
 }
 
 /// The fewest pods of so many servers with which the use stays below its bounds; `offered` in servers.
@@ -128,8 +127,7 @@ impl Crew {
     }
 
     /// What so many pods make of the work, in the words of a derivation; none of pods that are not enough for it at all.
-    #[must_use]
-    pub fn outlook(&self, pods: u32, offered: f64) -> Option<Outlook> {
+    fn outlook(&self, pods: u32, offered: f64) -> Option<Outlook> {
         let (servers, load) = self.servers(pods, offered);
         if pods == 0 || load >= f64::from(servers) {
             return None;

@@ -43,6 +43,14 @@ fn templates(sample: &Sample) -> Vec<&Value> {
         .collect()
 }
 
+/// Ports of all containers of a pod.
+fn ports(template: &Value) -> impl Iterator<Item = &Value> {
+    ["containers", "initContainers"]
+        .into_iter()
+        .flat_map(|kind| template["spec"][kind].as_array().into_iter().flatten())
+        .flat_map(|container| container["ports"].as_array().into_iter().flatten())
+}
+
 fn printed(name: &str) -> String {
     let output = samples::render(name, &[]);
     assert!(output.status.success(), "{output:?}");
@@ -166,12 +174,7 @@ fn selectors_find_their_pods_and_ports() {
             let found = matched(&selector);
             assert_eq!(found.len(), 1, "{object}");
             for port in object["spec"]["ports"].as_array().unwrap() {
-                let named: Vec<&str> = ["containers", "initContainers"]
-                    .iter()
-                    .flat_map(|kind| found[0]["spec"][*kind].as_array().into_iter().flatten())
-                    .flat_map(|container| container["ports"].as_array().into_iter().flatten())
-                    .map(|port| text(&port["name"]))
-                    .collect();
+                let named: Vec<&str> = ports(found[0]).map(|port| text(&port["name"])).collect();
                 let target = &port["targetPort"];
                 assert!(!target.is_string() || named.contains(&text(target)), "{object}");
             }

@@ -4,7 +4,7 @@ use k8s_openapi::ByteString;
 use serde_json::Value;
 
 use crate::samples::{Sample, all};
-use crate::{selects, templates, text};
+use crate::{ports, selects, templates, text};
 
 /// Service and port of the addresses in a pod's environment, those in Secrets too.
 fn addresses(sample: &Sample, template: &Value) -> Vec<(String, u16)> {
@@ -41,12 +41,7 @@ fn port_of_pods(service: &Value, template: &Value, port: u16) -> Option<u64> {
     if let Some(number) = entry["targetPort"].as_u64() {
         return Some(number);
     }
-    ["containers", "initContainers"]
-        .iter()
-        .flat_map(|kind| template["spec"][*kind].as_array().into_iter().flatten())
-        .flat_map(|container| container["ports"].as_array().into_iter().flatten())
-        .find(|named| named["name"] == entry["targetPort"])?["containerPort"]
-        .as_u64()
+    ports(template).find(|named| named["name"] == entry["targetPort"])?["containerPort"].as_u64()
 }
 
 fn is_of(peer: &Value, labels: &Value) -> bool {

@@ -1,10 +1,10 @@
 //! Why the demand is what it is: each figure with its formula, the numbers in it and their source.
 
+use super::super::model::Catalogue;
 use super::super::packing::{figure, scaled};
 use super::super::why::Reason;
 use super::{Demand, Demands, daily_users, growth_factor, mean_seconds, round};
 use crate::domain::{ValidApp, ValidLoad};
-use crate::planner::model::Catalogue;
 
 /// Which of the demands a reason is about.
 #[derive(Clone, Copy)]
