@@ -3,9 +3,9 @@
 mod common;
 
 use common::{app, planned, sample, valid};
-use scaledapp::domain::Environment;
+use scaledapp::domain::{Bytes, Environment};
 use scaledapp::planner::{
-    Bottleneck, Catalogue, FindingKind, Plan, Reason, Rung, Severity, Tier, TierSettings, availability, plan,
+    Bottleneck, Catalogue, FindingKind, Plan, Reason, Rung, Severity, Tier, TierSettings, availability, plan, redis,
 };
 
 fn near(found: f64, expected: f64) {
@@ -184,4 +184,24 @@ cache: {itemSize: 100Ki, itemCount: 10000}"));
     assert_eq!(cache.bottleneck, Bottleneck::Network);
     let told = plan.findings.iter().find(|finding| finding.kind == FindingKind::NetworkAboveNode).unwrap();
     assert_eq!(told.field, "spec.cache.itemSize");
+}
+
+#[test]
+fn redis_leaves_room_for_what_a_full_copy_keeps_twice() {
+    let catalogue = Catalogue::builtin();
+    let mib = 1024.0 * 1024.0;
+    // Of little that is written the constant decides, of much the writes do: 1 - e^(-0.98304) of the pages, and 6.864 MB wait.
+    near(redis::fill(&catalogue, 0.75, 100.0, 1144.0), 0.75);
+    near(redis::fill(&catalogue, 0.75, 6_000.0, 1144.0), 1.0 / (1.0 + 0.625_827 + 0.068_64));
+    // The smallest keep as much as they hold free; a pin below the smallest size holds a quarter of what is left.
+    for (memory, held) in [(64, 10.0), (96, 24.0), (128, 56.0), (1024, 750.0)] {
+        near(redis::held(&catalogue, Bytes::mib(memory), 0.75), held * mib);
+    }
+    for bytes in [20.0 * mib, 200.0 * mib, 3e10] {
+        near(
+            redis::held(&catalogue, Bytes(redis::memory_for(&catalogue, bytes, 0.62).round() as u64), 0.62) / bytes,
+            1.0,
+        );
+    }
+    assert_eq!(redis::memory_step(&catalogue, 1.0, 0.75), Bytes::mib(96), "the smallest");
 }

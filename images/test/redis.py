@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import redis_load as load
 import redis_world as world
 from redis_world import Connection, Pod, RedisError, Router, SERVICE, World, run
 
@@ -57,10 +58,10 @@ class Writer(threading.Thread):
 
 
 class Cluster:
-    def __init__(self, tier, members=3):
-        self.world = World(tier, members)
+    def __init__(self, tier, size=3):
+        self.world = World(tier, size)
         self.pods = {}
-        for ordinal in range(members):
+        for ordinal in range(1 if size == 1 else 3):
             self.create(ordinal)
         self.router = Router(self.world)
         self.settle()
@@ -430,8 +431,75 @@ def sole(tier):
     cluster.stop()
 
 
-CASES = [users, killed, pod_killed, deleted, frozen, frozen_redis, thawed, cut, replicas_first, rolled, emptied, all_restarted, readdressed]
-WHOLE = [sole, growth]
+def overwritten(cluster):
+    """Everything is written anew at full speed while both replicas copy it, three times: nobody is ended for want of memory."""
+    master = cluster.master()
+    address, password = world.POD.format(master), cluster.world.password("app")
+    most = int(cluster.ask(master, "CONFIG", "GET", "maxmemory")[1])
+    # Sessions refuse what does not fit, a cache drops something else.
+    items = load.fill(address, password, most / 2**20 * (1.3 if cluster.world.tier == "cache" else 0.8))
+    killed = lambda: sum(pod.containers["redis"].memory.killed() for pod in cluster.pods.values())
+    # Sessions take no writes while nobody follows: one replica at a time.
+    replicas = [o for o in cluster.pods if o != master]
+    rounds = [replicas] * 3 if cluster.world.tier == "cache" else [[o] for o in replicas * 2]
+    writer, ended, took = load.Overwriter(address, password, items), 0, []
+    for gone in rounds:
+        begun = time.monotonic()
+        for ordinal in gone:
+            ended += cluster.pods[ordinal].containers["redis"].memory.killed()
+            cluster.delete(ordinal, graceful=False)
+        for ordinal in gone:
+            cluster.create(ordinal)
+        cluster.settle()
+        took.append(time.monotonic() - begun)
+    rate = writer.end()
+    peak, limit = cluster.pods[master].containers["redis"].memory.peak(), cluster.world.containers["redis"]
+    print(f"{cluster.world.tier + ': overwritten while copied':46} {rate:.0f} MB/s over {most >> 20} MiB of items, {peak} of {limit} MiB taken, "
+          f"{ended + killed()} killed, copied after {max(took):.1f} s", flush=True)
+    assert not writer.error and ended + killed() == 0 and cluster.master() == master, writer.error
+    assert cluster.world.tier == "sessions" or int(cluster.ask(master, "INFO", "stats").split("evicted_keys:")[1].split()[0]) > 0, "not full"
+    client = cluster.admin(master)
+    client.ask("FLUSHALL")
+    client.close()
+
+
+def shrunk(tier):
+    """Members get less memory than there are data. A cache drops what is too much before it is copied; sessions wait until they fit."""
+    cluster = Cluster(tier, "large")
+    master = cluster.master()
+    small = World(tier, 3)
+    small.secret = cluster.world.secret
+    items = load.fill(world.POD.format(master), cluster.world.password("app"), 120)
+    cluster.world = small
+    for ordinal in [o for o in (2, 1, 0) if o != master] + [master]:
+        cluster.delete(ordinal)
+        cluster.create(ordinal)
+        if tier == "sessions" and ordinal != master and cluster.ask(master, "DBSIZE") == items:
+            time.sleep(8)
+            assert not cluster.pods[ordinal].probe("ready"), "it copies more than it may hold"
+            assert cluster.ask(master, "DBSIZE") == items, "sessions were dropped"
+            client = cluster.admin(master)
+            for key in range(items * 4 // 5):  # as if they had expired
+                client.ask("DEL", f"key:{key:06}")
+            client.close()
+        end = time.monotonic() + 60
+        while not cluster.pods[ordinal].probe("ready"):
+            assert time.monotonic() < end, "not ready"
+            time.sleep(0.5)
+        time.sleep(1)
+    cluster.settle()
+    most = {int(cluster.ask(o, "CONFIG", "GET", "maxmemory")[1]) >> 20 for o in cluster.pods}
+    killed = sum(pod.containers["redis"].memory.killed() for pod in cluster.pods.values())
+    kept = cluster.ask(cluster.master(), "DBSIZE")
+    print(f"{tier + ': less memory than there are data':46} {items} items of 2 KiB became {kept}, maxmemory {most} MiB, {killed} killed", flush=True)
+    assert len(most) == 1 and killed == 0 and kept > 1000
+    if tier == "sessions":
+        assert kept >= items - items * 4 // 5, "sessions were dropped"
+    cluster.stop()
+
+
+CASES = [users, killed, pod_killed, deleted, frozen, frozen_redis, thawed, cut, replicas_first, rolled, emptied, overwritten, all_restarted, readdressed]
+WHOLE = [sole, growth, shrunk]
 
 
 def attempt(name, act, *arguments):

@@ -22,11 +22,14 @@ from() {
   containers+=("$container")
   mounted=$(buildah mount "$container")
 }
-for members in 1 3; do   # the same application at two sizes
-  sed "s/^spec:/spec:/; s/cache: {}/cache: {pin: {members: $members}}/; s/sessions: {ttl: 1h}/sessions: {ttl: 1h, pin: {members: $members}}/" \
-    "$root/images/testdata/memory.yaml" >"$work/app-$members.yaml"
-  "$binary" render -f "$work/app-$members.yaml" --secrets-out "$work/secrets-$members.yaml" >"$work/world-$members.yaml"
-done
+world() {   # world NAME PIN: the same application at another size
+  sed "s/cache: {}/cache: {pin: {$2}}/; s/sessions: {ttl: 1h}/sessions: {ttl: 1h, pin: {$2}}/" \
+    "$root/images/testdata/memory.yaml" >"$work/app-$1.yaml"
+  "$binary" render -f "$work/app-$1.yaml" --secrets-out "$work/secrets-$1.yaml" >"$work/world-$1.yaml"
+}
+world 1 'members: 1'
+world 3 'members: 3'
+world large 'members: 3, memory: 256Mi'
 from redis; redis=$mounted
 from haproxy; haproxy=$mounted
 unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '

@@ -12,6 +12,7 @@ import yaml
 
 REDIS_IMAGE, HAPROXY_IMAGE, WORK = sys.argv[1:4]
 UID = 10001
+COMMANDS = {"redis": "redis-member", "sentinel": "sentinel-member"}
 SERVICE, POD, ROUTER = "10.96.0.1{}", "10.244.0.1{}", "10.244.0.20"
 
 
@@ -50,21 +51,22 @@ def namespace(name, address):
 
 
 class World:
-    """What the operator renders for a tier at one size."""
+    """What the operator renders for a tier at one size: `1` and `3` members, or `large` ones."""
 
-    def __init__(self, tier, members):
-        with open(f"{WORK}/world-{members}.yaml") as file:
-            documents = [document for document in yaml.safe_load_all(file) if document]
-        with open(f"{WORK}/secrets-{members}.yaml") as file:
-            documents += [document for document in yaml.safe_load_all(file) if document]
+    def __init__(self, tier, size):
+        documents = []
+        for kind in ("world", "secrets"):
+            with open(f"{WORK}/{kind}-{size}.yaml") as file:
+                documents += [document for document in yaml.safe_load_all(file) if document]
         find = lambda kind, name: next(d for d in documents if d["kind"] == kind and d["metadata"]["name"] == name)
-        self.tier, self.members = tier, members
+        self.tier = tier
         self.config = find("ConfigMap", f"memory-{tier}")["data"]
         self.router = find("ConfigMap", f"memory-{tier}-router")["data"]["haproxy.cfg"]
         self.secret = find("Secret", f"memory-{tier}-config")["data"]
         containers = find("StatefulSet", f"memory-{tier}")["spec"]["template"]["spec"]["containers"]
+        containers = [container for container in containers if container["name"] in COMMANDS]
         self.variables = {v["name"]: v.get("value") for v in containers[0]["env"]}
-        self.containers = [container["name"] for container in containers]
+        self.containers = {c["name"]: int(c["resources"]["limits"]["memory"].removesuffix("Mi")) for c in containers}
 
     def password(self, who):
         import base64
@@ -75,20 +77,60 @@ class World:
         return {key: base64.b64decode(text).decode() for key, text in self.secret.items() if key.endswith(".acl")}
 
 
+class Memory:
+    """The memory that a container may take, in MiB, as a control group of the kernel: the first version or the second."""
+
+    def __init__(self, name, limit):
+        first = os.path.isdir("/sys/fs/cgroup/memory")
+        self.path = f"/sys/fs/cgroup/{'memory/' if first else ''}scaledapp-{os.path.basename(WORK)}-{name}"
+        os.makedirs(self.path, exist_ok=True)
+        self.most, self.kills = ("max_usage_in_bytes", "oom_control") if first else ("peak", "events")
+        self.write("memory.limit_in_bytes" if first else "memory.max", limit << 20)
+
+    def write(self, file, value):
+        with open(f"{self.path}/{file}", "w") as control:
+            control.write(str(value))
+
+    def read(self, file):
+        with open(f"{self.path}/memory.{file}") as control:
+            return control.read()
+
+    def peak(self):
+        """Most MiB that were taken at a time, with the pages of files."""
+        return int(self.read(self.most)) >> 20
+
+    def killed(self):
+        """Processes that the kernel ended for want of memory."""
+        return int(next(line.split()[1] for line in self.read(self.kills).splitlines() if line.startswith("oom_kill ")))
+
+    def remove(self):
+        """The kernel takes a moment to forget who ended."""
+        end = time.monotonic() + 5
+        while True:
+            try:
+                return os.rmdir(self.path)
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+
+
 class Container:
     """A process that the kubelet starts again, a second after it ended."""
 
-    def __init__(self, pod, name):
+    def __init__(self, pod, name, limit):
         self.pod, self.name, self.wanted, self.process = pod, name, True, None
+        self.memory = Memory(f"{pod.ordinal}-{name}", limit)
         self.log = open(f"{WORK}/log-{pod.ordinal}-{name}", "a")
         self.start()
         threading.Thread(target=self.keep, daemon=True).start()
 
     def start(self):
-        command = {"redis": "redis-member", "sentinel": "sentinel-member"}[self.name]
+        command = COMMANDS[self.name]
         self.log.write(f"--- {time.monotonic():.1f} {command} starts\n")
         self.log.flush()
-        self.process = subprocess.Popen(self.pod.inside(command), stdout=self.log, stderr=self.log, start_new_session=True)
+        self.process = subprocess.Popen(self.pod.inside(command), stdout=self.log, stderr=self.log, start_new_session=True,
+                                        preexec_fn=lambda: self.memory.write("cgroup.procs", 0))
 
     def keep(self):
         while self.wanted:
@@ -114,6 +156,7 @@ class Container:
             pass
         self.signal_all(signal.SIGKILL)
         self.process.wait()
+        self.memory.remove()
 
 
 class Pod:
@@ -122,7 +165,7 @@ class Pod:
         self.root = f"{WORK}/root-{ordinal}"
         self.data = f"{WORK}/data-{world.tier}-{ordinal}"
         self.mount()
-        self.containers = {name: Container(self, name) for name in world.containers}
+        self.containers = {name: Container(self, name, limit) for name, limit in world.containers.items()}
 
     def mount(self):
         for path in (self.root, self.data):

@@ -216,7 +216,7 @@ fn image_list(plan: &Plan) -> Vec<&str> {
 /// What the cache, ours or somebody else's, keeps away from the database; what it answers may have been measured.
 fn cached(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> Option<cache::Fit> {
     let fit = match (&app.cache, &app.externals.cache) {
-        (Some(declared), _) => Some(cache::fit(catalogue, declared, largest)),
+        (Some(declared), _) => Some(cache::fit(catalogue, declared, largest, demand::cache_reads(app, catalogue))),
         (None, elsewhere) => elsewhere.as_ref().map(|declared| cache::expected(catalogue, declared)),
     };
     let hit = app.measured.cache_hit.as_ref().map(|measured| measured.value);

@@ -21,6 +21,8 @@ pub struct Fit {
     pub items: f64,
     /// Bytes of one, with what the server adds.
     pub each: f64,
+    /// Share of the server's memory that they may fill.
+    pub fill: f64,
     /// Memory of the server.
     pub memory: Bytes,
     /// Share of reads that it answers with that memory.
@@ -38,12 +40,13 @@ pub fn popular(catalogue: &Catalogue, cache: &ValidCache) -> Popular {
     Popular::zipf(cache.item_count.value, exponent)
 }
 
-/// Memory and hit ratio: the target, unless a pin or the largest pod sets the memory.
+/// Memory and hit ratio for so many reads a second: the target, unless a pin or the largest pod sets the memory.
 #[must_use]
-pub fn fit(catalogue: &Catalogue, cache: &ValidCache, largest: Size) -> Fit {
+pub fn fit(catalogue: &Catalogue, cache: &ValidCache, largest: Size, reads: f64) -> Fit {
     let popular = popular(catalogue, cache);
     let each = cache.item_size.value.0 as f64 + catalogue.item_overhead.value;
-    let fill = catalogue.cache_fill.value;
+    // What is not found is put in.
+    let fill = redis::fill(catalogue, catalogue.cache_fill.value, reads * (1.0 - cache.hit_target.value), each);
     let items = popular.room_for(cache.hit_target.value);
     let needed = redis::memory_step(catalogue, items * each, fill);
     let most = redis::room(catalogue, largest);
@@ -51,9 +54,9 @@ pub fn fit(catalogue: &Catalogue, cache: &ValidCache, largest: Size) -> Fit {
     let hit = if cache.pin.memory.is_none() && needed <= most {
         cache.hit_target.value
     } else {
-        popular.hit_ratio((memory.0 as f64 - redis::base(catalogue)).max(0.0) * fill / each)
+        popular.hit_ratio(redis::held(catalogue, memory, fill) / each)
     };
-    Fit { items, each, memory, hit }
+    Fit { items, each, fill, memory, hit }
 }
 
 /// What a cache that somebody else sizes is taken to answer: what the owner expects of it.
@@ -61,8 +64,9 @@ pub fn fit(catalogue: &Catalogue, cache: &ValidCache, largest: Size) -> Fit {
 pub fn expected(catalogue: &Catalogue, cache: &ValidCache) -> Fit {
     let each = cache.item_size.value.0 as f64 + catalogue.item_overhead.value;
     let items = popular(catalogue, cache).room_for(cache.hit_target.value);
-    let memory = redis::memory_step(catalogue, items * each, catalogue.cache_fill.value);
-    Fit { items, each, memory, hit: cache.hit_target.value }
+    let fill = catalogue.cache_fill.value;
+    let memory = redis::memory_step(catalogue, items * each, fill);
+    Fit { items, each, fill, memory, hit: cache.hit_target.value }
 }
 
 /// The cache, ready to be packed.
@@ -76,7 +80,8 @@ pub fn store<'a>(ctx: &Context<'_>, cache: &'a ValidCache, fit: Fit) -> Store<'a
         memory: fit.memory,
         // What is not found is read from the database and put in.
         operations: ctx.demands.soon.cache_reads * (2.0 - fit.hit),
-        fill: ctx.catalogue.cache_fill.value,
+        writes: ctx.demands.soon.cache_reads * (1.0 - cache.hit_target.value),
+        fill: fit.fill,
         policy: match cache.eviction_policy {
             EvictionPolicy::LeastFrequentlyUsed => "allkeys-lfu",
             EvictionPolicy::LeastRecentlyUsed => "allkeys-lru",
@@ -127,7 +132,7 @@ fn misses_target(ctx: &Context<'_>, cache: &ValidCache, fit: &Fit, findings: &mu
     if fit.hit >= cache.hit_target.value || ctx.app.measured.cache_hit.is_some() {
         return;
     }
-    let needed = redis::memory_step(ctx.catalogue, fit.items * fit.each, ctx.catalogue.cache_fill.value);
+    let needed = redis::memory_step(ctx.catalogue, fit.items * fit.each, fit.fill);
     let (field, mend) = if cache.pin.memory.is_some() {
         ("spec.cache.pin.memory", format!("raise pin.memory to {} or lower hitPercentTarget", size_text(needed)))
     } else {

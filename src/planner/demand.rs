@@ -71,6 +71,12 @@ pub fn demands(app: &ValidApp, catalogue: &Catalogue, cached: Option<Fit>) -> De
     Demands { now: at(0), soon: at(STATEFUL_MONTHS), horizon: at(app.targets.growth.horizon_months.value) }
 }
 
+/// Reads a second that a cache may answer, three months on; they do not depend on what it answers.
+#[must_use]
+pub fn cache_reads(app: &ValidApp, catalogue: &Catalogue) -> f64 {
+    at(app, catalogue, 0.0, STATEFUL_MONTHS).cache_reads
+}
+
 /// Growth over so many months, as a factor.
 #[must_use]
 pub fn growth_factor(app: &ValidApp, months: u64) -> f64 {

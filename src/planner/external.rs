@@ -108,7 +108,7 @@ fn cache(ctx: &Context<'_>, users: &[&TierPlan]) -> Vec<Asked> {
             Reason::new(
                 "memoryBytes",
                 fit.memory.0,
-                "step(items * bytes of one / fill)",
+                "step(base + max(bytes / fill, bytes + copy)), at least 96 MiB; bytes: items * bytes of one",
                 ctx.catalogue.cache_fill.because(),
             )
             .with("items", figure(fit.items)),

@@ -204,11 +204,17 @@ catalogue! {
     /// Memory of an item of the cache beside its value.
     item_overhead = 120.0, "bytes", D, "judgement: Redis' dictionary entry, key, object header and expiry";
     /// Part of a cache's memory that items may fill.
-    cache_fill = 0.75, "share", D, "judgement: full synchronisations fork, and allocators keep free pages";
+    cache_fill = 0.75, "share", D, "judgement: full copies fork, and allocators keep free pages";
     /// Part of a session store's memory that sessions may fill.
     sessions_fill = 0.62, "share", D, "judgement: rewriting the log forks and copies what is written meanwhile";
     /// Memory of Redis without items.
-    redis_base_mib = 12.0, "MiB", D, "judgement: process, replication buffers and clients";
+    redis_base_mib = 24.0, "MiB", C, "measured: process, backlog and probes of a member take 21 to 23 MiB beside its items";
+    /// Memory of Redis beside its items that a full copy needs at least.
+    redis_copy_mib = 48.0, "MiB", C, "measured: members overwritten at full speed while both replicas copied everything";
+    /// Bytes of memory that a write makes Redis keep twice while a full copy is made.
+    redis_copied_per_write = 16384.0, "bytes", D, "judgement: four pages of 4 KiB: where the item was and is, its entry, and its expiry";
+    /// Bytes a second at which Redis copies all it has, or writes its log anew.
+    redis_copy_rate = 1e8, "bytes/s", C, "measured: see docs/benchmarks.md";
     /// Memory of a Sentinel.
     sentinel_mib = 16.0, "MiB", D, "judgement: one process that watches two others";
     /// CPU of a Sentinel.

@@ -18,7 +18,7 @@ use crate::domain::quantity::{GIB, MIB};
 use crate::domain::{Bytes, Millicores, ValidMemberPin};
 
 /// Smallest memory of a server.
-pub(super) const SMALLEST_MEMORY: u64 = 48 * MIB;
+pub(super) const SMALLEST_MEMORY: u64 = 96 * MIB;
 /// Smallest volume of a member.
 const SMALLEST_VOLUME: u64 = GIB;
 /// Most threads that read and write for one server.
@@ -39,6 +39,8 @@ pub struct Store<'a> {
     pub memory: Bytes,
     /// Commands a second.
     pub operations: f64,
+    /// Of them those that write, a second.
+    pub writes: f64,
     /// Part of the memory that they may fill.
     pub fill: f64,
     /// What goes when the memory is full.
@@ -71,10 +73,43 @@ pub fn room(catalogue: &Catalogue, largest: Size) -> Bytes {
     Bytes(largest.memory.0.saturating_sub(sentinel(catalogue).memory.0 + EXPORTER.memory.0))
 }
 
-/// The memory that holds so many bytes of items, in steps.
+/// Memory beside the items that a full copy needs at least.
+fn copy_room(catalogue: &Catalogue) -> f64 {
+    catalogue.redis_copy_mib.value * MIB as f64
+}
+
+/// Share of a server's memory without its base that items may fill, 0 to `most`, beside so many writes a second of so
+/// many bytes each.
+///
+/// A full copy forks: what is written until it is done is kept twice, and waits for the replica besides. Both the time
+/// that takes and the pages there are grow with the items, so their share does not: of `n` pages `n * (1 - e^(-k / n))`
+/// are touched by `k` writes to random ones.
+#[must_use]
+pub fn fill(catalogue: &Catalogue, most: f64, writes: f64, each: f64) -> f64 {
+    let rate = catalogue.redis_copy_rate.value;
+    let twice = 1.0 - (-writes * catalogue.redis_copied_per_write.value / rate).exp();
+    let waiting = writes * each / rate;
+    most.min(1.0 / (1.0 + twice + waiting))
+}
+
+/// Bytes of items that a server of so much memory holds: what `fill` allows, less where that leaves too little to copy.
+#[must_use]
+pub fn held(catalogue: &Catalogue, memory: Bytes, fill: f64) -> f64 {
+    let room = (memory.0 as f64 - base(catalogue)).max(0.0);
+    // A pin below the smallest size still holds something.
+    (room * fill).min((room - copy_room(catalogue)).max(room / 4.0))
+}
+
+/// The memory that holds so many bytes of items: the inverse of `held`.
+#[must_use]
+pub fn memory_for(catalogue: &Catalogue, bytes: f64, fill: f64) -> f64 {
+    base(catalogue) + (bytes / fill).max(bytes + copy_room(catalogue))
+}
+
+/// The same in steps.
 #[must_use]
 pub fn memory_step(catalogue: &Catalogue, bytes: f64, fill: f64) -> Bytes {
-    Bytes(quarter_step(bytes / fill + base(catalogue), 16 * MIB).max(SMALLEST_MEMORY))
+    Bytes(quarter_step(memory_for(catalogue, bytes, fill), 16 * MIB).max(SMALLEST_MEMORY))
 }
 
 /// Cores that commands keep busy, and those with room: one for all commands, more only for reading and writing.
@@ -111,7 +146,7 @@ impl Store<'_> {
         let storage = if self.persistent { self.storage(self.memory) } else { Bytes(0) };
         Needs {
             cpu: staffed * 1000.0,
-            memory: held / self.fill + base(catalogue),
+            memory: memory_for(catalogue, held, self.fill),
             storage: if self.persistent { held * 3.0 } else { 0.0 },
             fresh: Size { cpu: cpu_step(staffed), memory: self.memory, storage },
             pinned_memory: self.pin.memory.is_some(),
@@ -189,12 +224,12 @@ fn settings(
     let catalogue = ctx.catalogue;
     let redis = sizing.member;
     let router = router::plan(ctx, router::clients(ctx, users), store.operations, sizing.members);
-    let held = (redis.memory.0 as f64 - base(catalogue)).max(8.0 * MIB as f64) * store.fill;
     let same = recorded.filter(|was| was.redis == redis);
     let sentinels = sizing.members > 1;
     let known = recorded.filter(|was| was.sentinel).map(|was| was.sentinel_size);
     RedisSettings {
-        max_memory_bytes: same.map_or(held as u64 / MIB * MIB, |was| was.max_memory_bytes),
+        max_memory_bytes: same
+            .map_or(held(catalogue, redis.memory, store.fill) as u64 / MIB * MIB, |was| was.max_memory_bytes),
         eviction_policy: store.policy.to_owned(),
         persistent: store.persistent,
         io_threads: ((redis.cpu.0 / 1000) as u32).clamp(1, MOST_THREADS),

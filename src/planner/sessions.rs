@@ -27,14 +27,18 @@ pub fn store<'a>(ctx: &Context<'_>, sessions: &'a ValidSessions) -> Store<'a> {
     let catalogue = ctx.catalogue;
     let items = live(ctx.app, catalogue, sessions.ttl.value, STATEFUL_MONTHS);
     let each = catalogue.session_bytes.value + catalogue.item_overhead.value;
-    let fill = catalogue.sessions_fill.value;
+    let operations = ctx.demands.soon.computed * catalogue.session_operations.value;
+    // Of two operations one reads the session and one prolongs it.
+    let writes = operations / 2.0;
+    let fill = redis::fill(catalogue, catalogue.sessions_fill.value, writes, each);
     Store {
         tier: Tier::Sessions,
         pin: &sessions.pin,
         items,
         each,
         memory: sessions.pin.memory.unwrap_or_else(|| redis::memory_step(catalogue, items * each, fill)),
-        operations: ctx.demands.soon.computed * catalogue.session_operations.value,
+        operations,
+        writes,
         fill,
         policy: "noeviction",
         persistent: true,

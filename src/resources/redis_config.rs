@@ -22,9 +22,10 @@ pub(super) fn redis(store: &Store<'_>) -> String {
     // A replica that was away for less than this much of writes catches up without a full copy.
     let backlog = (memory / 8).clamp(MIB, 64 * MIB);
     // A replica that is further behind than this is cut off and copies everything anew. `maxmemory` does not count what
-    // waits for it: half of the room beside the data, for a fork may copy what is written meanwhile into the other half.
+    // waits for it: a third of the room beside the data; a fork keeps twice what is written meanwhile, and the process
+    // itself takes the rest.
     let room = settings.redis.memory.0.saturating_sub(memory);
-    let hard = (room / 2).clamp(4 * MIB, 256 * MIB);
+    let hard = (room / 3).clamp(4 * MIB, 256 * MIB);
     let soft = hard / 2;
     let clients = (settings.router_max_connections * settings.router_replicas + 256).max(10_000);
     let durability = durability(store);

@@ -8,7 +8,7 @@ use crate::cluster::{World, eventually, get, kubectl, kubectl_output};
 use crate::shop::{Load, apply_shop};
 use crate::story::READY_LIMIT;
 
-fn small() -> Vec<(&'static str, Value)> {
+pub fn small() -> Vec<(&'static str, Value)> {
     vec![("/spec/targets/availabilityPercent", json!("99")), ("/spec/targets/dailyActiveUsers", json!(1000))]
 }
 

@@ -9,6 +9,7 @@ mod cluster;
 mod faults;
 mod healing;
 mod lifecycle;
+mod memory;
 mod metrics;
 mod quiet;
 mod shop;

@@ -71,7 +71,7 @@ fn pin(check: &mut Checker, field: &str, declared: Option<&MemberPin>) -> ValidM
     let declared = declared.cloned().unwrap_or_default();
     ValidMemberPin {
         members: members(check, &format!("{field}.members"), declared.members),
-        memory: check.bytes(&format!("{field}.memory"), declared.memory.as_ref(), Bytes::mib(32)..=Bytes::gib(4096)),
+        memory: check.bytes(&format!("{field}.memory"), declared.memory.as_ref(), Bytes::mib(64)..=Bytes::gib(4096)),
     }
 }
 

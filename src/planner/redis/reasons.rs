@@ -2,6 +2,7 @@
 
 use super::super::database::Sizing;
 use super::super::ladder::{percent, rounded};
+use super::super::model::Constant;
 use super::super::packing::{Context, figure, scaled};
 use super::super::plan::{EXPORTER, Reason, RedisSettings, Requirement, Size, Tier, TierPlan};
 use super::super::router;
@@ -54,20 +55,17 @@ impl Facts<'_> {
             .with("singlesGive", format!("{} %", rounded(ctx.objective.singles)));
             self.or_pin(store.pin.members == Some(sizing.members), "members", reason)
         };
-        let fill = if self.cached() { catalogue.cache_fill } else { catalogue.sessions_fill };
         let memory = Reason::new(
             "settings.redis.memoryBytes",
             settings.redis.memory.0,
             if self.cached() {
-                "step(items for the hit ratio * (itemSize + overhead) / fill + base), at least 48 MiB; items by Che's approximation"
+                "step(base + max(bytes / fill, bytes + copy)), at least 96 MiB; bytes: items for the hit ratio * bytesEach, items by Che's approximation"
             } else {
-                "step(live sessions * (session + overhead) / fill + base), at least 48 MiB"
+                "step(base + max(bytes / fill, bytes + copy)), at least 96 MiB; bytes: live sessions * bytesEach"
             },
             if self.cached() { catalogue.zipf_web.because() } else { catalogue.session_bytes.because() },
-        )
-        .with("fill", fill.value)
-        .with("baseMiB", catalogue.redis_base_mib.value);
-        let memory = self.with_content(memory);
+        );
+        let memory = self.with_content(self.with_room(memory));
         let cpu = Reason::new(
             "settings.redis.cpuMillicores",
             settings.redis.cpu.0,
@@ -106,6 +104,31 @@ impl Facts<'_> {
         list
     }
 
+    /// What is left of the memory beside its content.
+    fn with_room(&self, reason: Reason) -> Reason {
+        let catalogue = self.ctx.catalogue;
+        let reason = reason
+            .with("fill", figure(self.store.fill))
+            .with("baseMiB", catalogue.redis_base_mib.value)
+            .with("copyMiB", catalogue.redis_copy_mib.value);
+        if self.store.fill < self.most().value {
+            reason.with("writesPerSecond", figure(self.store.writes))
+        } else {
+            reason
+        }
+    }
+
+    /// Most of the memory that may be filled where little is written.
+    fn most(&self) -> Constant {
+        if self.cached() { self.ctx.catalogue.cache_fill } else { self.ctx.catalogue.sessions_fill }
+    }
+
+    /// Why no more of the memory may be filled.
+    fn fill_source(&self) -> String {
+        let most = self.most();
+        if self.store.fill < most.value { self.ctx.catalogue.redis_copied_per_write.because() } else { most.because() }
+    }
+
     /// What the memory is filled with.
     fn with_content(&self, reason: Reason) -> Reason {
         let store = self.store;
@@ -127,12 +150,16 @@ impl Facts<'_> {
     fn settings(&self) -> Vec<Reason> {
         let Self { ctx, store, settings, .. } = self;
         let catalogue = ctx.catalogue;
-        let fill = if self.cached() { catalogue.cache_fill } else { catalogue.sessions_fill };
         let mut list = vec![
-            Reason::new("settings.maxMemoryBytes", settings.max_memory_bytes, "(memory - base) * fill", fill.because())
-                .with("baseMiB", catalogue.redis_base_mib.value)
-                .with("memory", scaled(settings.redis.memory.0 as f64))
-                .with("fill", fill.value),
+            self.with_room(
+                Reason::new(
+                    "settings.maxMemoryBytes",
+                    settings.max_memory_bytes,
+                    "min(room * fill, room - copy), whole MiB, at least room / 4; room: memory - base; fill: no more than leaves what is written during a full copy",
+                    self.fill_source(),
+                )
+                .with("memory", scaled(settings.redis.memory.0 as f64)),
+            ),
             Reason::new(
                 "settings.persistent",
                 settings.persistent,
@@ -191,7 +218,6 @@ impl Facts<'_> {
                 "requests",
             )
         };
-        let fill = if self.cached() { catalogue.cache_fill } else { catalogue.sessions_fill };
         let asked = if self.cached() { ctx.demands.soon.cache_reads } else { ctx.demands.soon.computed };
         let mut list = vec![
             Reason::new(
@@ -217,13 +243,14 @@ impl Facts<'_> {
             Reason::new(
                 "requirement.memoryBytes",
                 figure(requirement.memory_bytes),
-                "(items * bytesEach / fill + base) * members",
+                "(base + max(items * bytesEach / fill, items * bytesEach + copy)) * members",
                 catalogue.item_overhead.because(),
             )
             .with("items", figure(store.items))
             .with("bytesEach", figure(store.each))
-            .with("fill", fill.value)
-            .with("baseMiB", catalogue.redis_base_mib.value),
+            .with("fill", figure(store.fill))
+            .with("baseMiB", catalogue.redis_base_mib.value)
+            .with("copyMiB", catalogue.redis_copy_mib.value),
         ];
         if store.persistent {
             let storage = Reason::new(
