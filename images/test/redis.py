@@ -437,12 +437,12 @@ def overwritten(cluster):
     address, password = world.POD.format(master), cluster.world.password("app")
     most = int(cluster.ask(master, "CONFIG", "GET", "maxmemory")[1])
     # Sessions refuse what does not fit, a cache drops something else.
-    items = load.fill(address, password, most / 2**20 * (1.3 if cluster.world.tier == "cache" else 0.8))
+    items = load.fill(address, password, most / 2**20 * (1.2 if cluster.world.tier == "cache" else 0.8))
     killed = lambda: sum(pod.containers["redis"].memory.killed() for pod in cluster.pods.values())
     # Sessions take no writes while nobody follows: one replica at a time.
     replicas = [o for o in cluster.pods if o != master]
     rounds = [replicas] * 3 if cluster.world.tier == "cache" else [[o] for o in replicas * 2]
-    writer, ended, took = load.Overwriter(address, password, items), 0, []
+    writer, peak, ended, took = load.Overwriter(address, password, items), load.Peak(cluster.pods[master].containers["redis"].memory), 0, []
     for gone in rounds:
         begun = time.monotonic()
         for ordinal in gone:
@@ -453,8 +453,8 @@ def overwritten(cluster):
         cluster.settle()
         took.append(time.monotonic() - begun)
     rate = writer.end()
-    peak, limit = cluster.pods[master].containers["redis"].memory.peak(), cluster.world.containers["redis"]
-    print(f"{cluster.world.tier + ': overwritten while copied':46} {rate:.0f} MB/s over {most >> 20} MiB of items, {peak} of {limit} MiB taken, "
+    limit = cluster.world.containers["redis"]
+    print(f"{cluster.world.tier + ': overwritten while copied':46} {rate:.0f} MB/s over {most >> 20} MiB of items, {peak.end()} of {limit} MiB taken, "
           f"{ended + killed()} killed, copied after {max(took):.1f} s", flush=True)
     assert not writer.error and ended + killed() == 0 and cluster.master() == master, writer.error
     assert cluster.world.tier == "sessions" or int(cluster.ask(master, "INFO", "stats").split("evicted_keys:")[1].split()[0]) > 0, "not full"

@@ -2,7 +2,7 @@
 # Members of a cache or of a session store and their router as real processes: the images with what the operator renders, each pod in a
 # network namespace of its own, Services by address translation. Faults are made, every acknowledged write is looked for, gaps are timed.
 # Needs root, buildah, iptables, Python with its YAML module, the built images redis and haproxy, and `scaledapp` (OPERATOR_BINARY).
-#   [LOGS=lines] images/test/redis.sh [cache|sessions] [CASE...]
+#   [LOGS=lines] [TIMES=factor of the memory] images/test/redis.sh [cache|sessions] [CASE...]
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$(dirname "$here")")
@@ -13,6 +13,7 @@ chmod 0755 "$work"
 containers=()
 cleanup() {
   [ ${#containers[@]} -eq 0 ] || buildah rm "${containers[@]}" >/dev/null
+  rmdir /sys/fs/cgroup/{memory/,}"scaledapp-${work##*/}"-* 2>/dev/null || true
   rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT

@@ -12,6 +12,8 @@ import yaml
 
 REDIS_IMAGE, HAPROXY_IMAGE, WORK = sys.argv[1:4]
 UID = 10001
+# So many times the planned memory, to see what would be taken of it.
+TIMES = int(os.environ.get("TIMES", 1))
 COMMANDS = {"redis": "redis-member", "sentinel": "sentinel-member"}
 SERVICE, POD, ROUTER = "10.96.0.1{}", "10.244.0.1{}", "10.244.0.20"
 
@@ -84,8 +86,8 @@ class Memory:
         first = os.path.isdir("/sys/fs/cgroup/memory")
         self.path = f"/sys/fs/cgroup/{'memory/' if first else ''}scaledapp-{os.path.basename(WORK)}-{name}"
         os.makedirs(self.path, exist_ok=True)
-        self.most, self.kills = ("max_usage_in_bytes", "oom_control") if first else ("peak", "events")
-        self.write("memory.limit_in_bytes" if first else "memory.max", limit << 20)
+        self.pages, self.kills = ("rss", "oom_control") if first else ("anon", "events")
+        self.write("memory.limit_in_bytes" if first else "memory.max", limit * TIMES << 20)
 
     def write(self, file, value):
         with open(f"{self.path}/{file}", "w") as control:
@@ -95,13 +97,16 @@ class Memory:
         with open(f"{self.path}/memory.{file}") as control:
             return control.read()
 
-    def peak(self):
-        """Most MiB that were taken at a time, with the pages of files."""
-        return int(self.read(self.most)) >> 20
+    def number(self, file, name):
+        return int(next(line.split()[1] for line in self.read(file).splitlines() if line.split()[0] == name))
+
+    def taken(self):
+        """MiB of the processes themselves, without the pages of files, which the kernel takes back."""
+        return self.number("stat", self.pages) >> 20
 
     def killed(self):
         """Processes that the kernel ended for want of memory."""
-        return int(next(line.split()[1] for line in self.read(self.kills).splitlines() if line.startswith("oom_kill ")))
+        return self.number(self.kills, "oom_kill")
 
     def remove(self):
         """The kernel takes a moment to forget who ended."""

@@ -44,7 +44,7 @@ pub fn popular(catalogue: &Catalogue, cache: &ValidCache) -> Popular {
 #[must_use]
 pub fn fit(catalogue: &Catalogue, cache: &ValidCache, largest: Size, reads: f64) -> Fit {
     let popular = popular(catalogue, cache);
-    let each = cache.item_size.value.0 as f64 + catalogue.item_overhead.value;
+    let each = redis::item(catalogue, cache.item_size.value.0 as f64);
     // What is not found is put in.
     let fill = redis::fill(catalogue, catalogue.cache_fill.value, reads * (1.0 - cache.hit_target.value), each);
     let items = popular.room_for(cache.hit_target.value);
@@ -62,7 +62,7 @@ pub fn fit(catalogue: &Catalogue, cache: &ValidCache, largest: Size, reads: f64)
 /// What a cache that somebody else sizes is taken to answer: what the owner expects of it.
 #[must_use]
 pub fn expected(catalogue: &Catalogue, cache: &ValidCache) -> Fit {
-    let each = cache.item_size.value.0 as f64 + catalogue.item_overhead.value;
+    let each = redis::item(catalogue, cache.item_size.value.0 as f64);
     let items = popular(catalogue, cache).room_for(cache.hit_target.value);
     let fill = catalogue.cache_fill.value;
     let memory = redis::memory_step(catalogue, items * each, fill);

@@ -108,7 +108,7 @@ fn cache(ctx: &Context<'_>, users: &[&TierPlan]) -> Vec<Asked> {
             Reason::new(
                 "memoryBytes",
                 fit.memory.0,
-                "step(base + max(bytes / fill, bytes + copy)), at least 96 MiB; bytes: items * bytes of one",
+                "step(base + max(maxmemory / fill, maxmemory + copy)), at least 96 MiB; maxmemory: items * bytes of one / (1 - backlog)",
                 ctx.catalogue.cache_fill.because(),
             )
             .with("items", figure(fit.items)),

@@ -21,6 +21,8 @@ use crate::domain::{Bytes, Millicores, ValidMemberPin};
 pub(super) const SMALLEST_MEMORY: u64 = 96 * MIB;
 /// Smallest volume of a member.
 const SMALLEST_VOLUME: u64 = GIB;
+/// Bytes of a text beside its characters.
+const STRING_HEADER: f64 = 6.0;
 /// Most threads that read and write for one server.
 const MOST_THREADS: u32 = 8;
 
@@ -78,32 +80,49 @@ fn copy_room(catalogue: &Catalogue) -> f64 {
     catalogue.redis_copy_mib.value * MIB as f64
 }
 
-/// Share of a server's memory without its base that items may fill, 0 to `most`, beside so many writes a second of so
-/// many bytes each.
+/// Bytes that an item takes: its value in the allocator's next size, or as it is on average where sizes vary, and
+/// what Redis adds.
+#[must_use]
+pub fn item(catalogue: &Catalogue, value: f64) -> f64 {
+    let text = value + STRING_HEADER;
+    (quarter_step(text, 16) as f64).max(text * catalogue.item_rounding.value) + catalogue.item_overhead.value
+}
+
+/// Share of a server's memory without its base that `maxmemory` may be, 0 to `most`, beside so many writes a second to
+/// items of so many bytes each.
 ///
 /// A full copy forks: what is written until it is done is kept twice, and waits for the replica besides. Both the time
 /// that takes and the pages there are grow with the items, so their share does not: of `n` pages `n * (1 - e^(-k / n))`
 /// are touched by `k` writes to random ones.
 #[must_use]
 pub fn fill(catalogue: &Catalogue, most: f64, writes: f64, each: f64) -> f64 {
-    let rate = catalogue.redis_copy_rate.value;
-    let twice = 1.0 - (-writes * catalogue.redis_copied_per_write.value / rate).exp();
-    let waiting = writes * each / rate;
-    most.min(1.0 / (1.0 + twice + waiting))
+    let seconds =
+        1.0 / catalogue.redis_copied_items_per_second.value + each / catalogue.redis_copied_bytes_per_second.value;
+    // Writes until the copy is done, for each item that is there.
+    let written = writes * seconds;
+    let twice = 1.0 - (-written * catalogue.redis_copied_per_write.value / each).exp();
+    most.min(1.0 / (1.0 + twice + written))
 }
 
-/// Bytes of items that a server of so much memory holds: what `fill` allows, less where that leaves too little to copy.
+/// `maxmemory` of a server of so much memory, in bytes: what `fill` allows, less where that leaves too little to copy.
 #[must_use]
-pub fn held(catalogue: &Catalogue, memory: Bytes, fill: f64) -> f64 {
+pub fn max_memory(catalogue: &Catalogue, memory: Bytes, fill: f64) -> f64 {
     let room = (memory.0 as f64 - base(catalogue)).max(0.0);
     // A pin below the smallest size still holds something.
     (room * fill).min((room - copy_room(catalogue)).max(room / 4.0))
 }
 
+/// Bytes of items that a server of so much memory holds.
+#[must_use]
+pub fn held(catalogue: &Catalogue, memory: Bytes, fill: f64) -> f64 {
+    max_memory(catalogue, memory, fill) * (1.0 - catalogue.redis_backlog.value)
+}
+
 /// The memory that holds so many bytes of items: the inverse of `held`.
 #[must_use]
 pub fn memory_for(catalogue: &Catalogue, bytes: f64, fill: f64) -> f64 {
-    base(catalogue) + (bytes / fill).max(bytes + copy_room(catalogue))
+    let most = bytes / (1.0 - catalogue.redis_backlog.value);
+    base(catalogue) + (most / fill).max(most + copy_room(catalogue))
 }
 
 /// The same in steps.
@@ -229,7 +248,7 @@ fn settings(
     let known = recorded.filter(|was| was.sentinel).map(|was| was.sentinel_size);
     RedisSettings {
         max_memory_bytes: same
-            .map_or(held(catalogue, redis.memory, store.fill) as u64 / MIB * MIB, |was| was.max_memory_bytes),
+            .map_or(max_memory(catalogue, redis.memory, store.fill) as u64 / MIB * MIB, |was| was.max_memory_bytes),
         eviction_policy: store.policy.to_owned(),
         persistent: store.persistent,
         io_threads: ((redis.cpu.0 / 1000) as u32).clamp(1, MOST_THREADS),

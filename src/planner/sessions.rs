@@ -26,7 +26,7 @@ pub fn live(app: &ValidApp, catalogue: &Catalogue, ttl: Millis, months: u64) -> 
 pub fn store<'a>(ctx: &Context<'_>, sessions: &'a ValidSessions) -> Store<'a> {
     let catalogue = ctx.catalogue;
     let items = live(ctx.app, catalogue, sessions.ttl.value, STATEFUL_MONTHS);
-    let each = catalogue.session_bytes.value + catalogue.item_overhead.value;
+    let each = redis::item(catalogue, catalogue.session_bytes.value);
     let operations = ctx.demands.soon.computed * catalogue.session_operations.value;
     // Of two operations one reads the session and one prolongs it.
     let writes = operations / 2.0;

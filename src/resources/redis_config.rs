@@ -19,8 +19,8 @@ const FAILOVER_TIMEOUT_MS: u32 = 4000;
 pub(super) fn redis(store: &Store<'_>) -> String {
     let settings = store.settings;
     let (memory, policy) = (settings.max_memory_bytes, settings.eviction_policy.as_str());
-    // A replica that was away for less than this much of writes catches up without a full copy.
-    let backlog = (memory / 8).clamp(MIB, 64 * MIB);
+    // A replica that was away for less than this much of writes catches up without a full copy; it counts as used.
+    let backlog = (memory / 16).clamp(MIB, 64 * MIB);
     // A replica that is further behind than this is cut off and copies everything anew. `maxmemory` does not count what
     // waits for it: a third of the room beside the data; a fork keeps twice what is written meanwhile, and the process
     // itself takes the rest.

@@ -59,13 +59,13 @@ impl Facts<'_> {
             "settings.redis.memoryBytes",
             settings.redis.memory.0,
             if self.cached() {
-                "step(base + max(bytes / fill, bytes + copy)), at least 96 MiB; bytes: items for the hit ratio * bytesEach, items by Che's approximation"
+                "step(base + max(maxmemory / fill, maxmemory + copy)), at least 96 MiB; maxmemory: items * bytesEach / (1 - backlog), items by Che's approximation for the hit ratio"
             } else {
-                "step(base + max(bytes / fill, bytes + copy)), at least 96 MiB; bytes: live sessions * bytesEach"
+                "step(base + max(maxmemory / fill, maxmemory + copy)), at least 96 MiB; maxmemory: live sessions * bytesEach / (1 - backlog)"
             },
             if self.cached() { catalogue.zipf_web.because() } else { catalogue.session_bytes.because() },
         );
-        let memory = self.with_content(self.with_room(memory));
+        let memory = self.with_content(self.with_room(memory.with("maxmemory", scaled(self.needed()))));
         let cpu = Reason::new(
             "settings.redis.cpuMillicores",
             settings.redis.cpu.0,
@@ -104,13 +104,19 @@ impl Facts<'_> {
         list
     }
 
+    /// Bytes of `maxmemory` in which all items are held.
+    fn needed(&self) -> f64 {
+        self.store.items * self.store.each / (1.0 - self.ctx.catalogue.redis_backlog.value)
+    }
+
     /// What is left of the memory beside its content.
     fn with_room(&self, reason: Reason) -> Reason {
         let catalogue = self.ctx.catalogue;
         let reason = reason
             .with("fill", figure(self.store.fill))
             .with("baseMiB", catalogue.redis_base_mib.value)
-            .with("copyMiB", catalogue.redis_copy_mib.value);
+            .with("copyMiB", catalogue.redis_copy_mib.value)
+            .with("backlog", catalogue.redis_backlog.value);
         if self.store.fill < self.most().value {
             reason.with("writesPerSecond", figure(self.store.writes))
         } else {
@@ -240,17 +246,17 @@ impl Facts<'_> {
                 catalogue.utilisation_ceiling.because(),
             )
             .with("ceiling", catalogue.utilisation_ceiling.value),
-            Reason::new(
-                "requirement.memoryBytes",
-                figure(requirement.memory_bytes),
-                "(base + max(items * bytesEach / fill, items * bytesEach + copy)) * members",
-                catalogue.item_overhead.because(),
-            )
-            .with("items", figure(store.items))
-            .with("bytesEach", figure(store.each))
-            .with("fill", figure(store.fill))
-            .with("baseMiB", catalogue.redis_base_mib.value)
-            .with("copyMiB", catalogue.redis_copy_mib.value),
+            self.with_room(
+                Reason::new(
+                    "requirement.memoryBytes",
+                    figure(requirement.memory_bytes),
+                    "(base + max(maxmemory / fill, maxmemory + copy)) * members; maxmemory: items * bytesEach / (1 - backlog)",
+                    catalogue.item_overhead.because(),
+                )
+                .with("maxmemory", scaled(self.needed()))
+                .with("items", figure(store.items))
+                .with("bytesEach", figure(store.each)),
+            ),
         ];
         if store.persistent {
             let storage = Reason::new(
