@@ -8,6 +8,7 @@
 # ordinal, so that a Sentinel's answer tells which member it means, whatever the addresses are.
 
 ANNOUNCED=16379
+LARGER_LOG=appendonlydir.larger   # of a member that had more memory, until everything is copied
 : "${MEMBER:?}" "${MEMBERS:?}" "${ADMIN_PASSWORD:?}" "${SENTINEL:?}" "${PERSISTENT:?}"
 : "${DATA_VOLUME:?}" "${RUN_DIRECTORY:?}" "${CONFIG_DIRECTORY:?}" "${AUTH_DIRECTORY:?}"
 umask 0077

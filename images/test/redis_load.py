@@ -1,4 +1,5 @@
-"""Clients of a cache that write as fast as they can, for redis.py."""
+"""Clients that fill a cache and write it anew, for redis.py."""
+import os
 import random
 import socket
 import threading
@@ -7,8 +8,10 @@ import time
 import redis_world as world
 
 VALUE, BATCH = b"x" * 2048, 250
-# What Redis adds to a key of this length and to such a value, roughly; only used to choose how many keys there are.
-ITEM = 2300
+# What such an item takes in Redis 8: a value of 2,560 bytes by its allocator's sizes, and key and entry.
+ITEM = 2666
+# Writes a second beside which such items may fill 0.7 of the memory by the plan (docs/capacity-model.md); `inf` is full speed.
+RATE = float(os.environ.get("RATE", 9000))
 
 
 def connect(address, password):
@@ -40,8 +43,27 @@ def fill(address, password, mebibytes):
     return items
 
 
+class Peak(threading.Thread):
+    """The most that a container takes at a time, in MiB, looked at fifty times a second."""
+
+    def __init__(self, memory):
+        super().__init__(daemon=True)
+        self.memory, self.running, self.most = memory, True, 0
+        self.start()
+
+    def run(self):
+        while self.running:
+            self.most = max(self.most, self.memory.taken())
+            time.sleep(0.02)
+
+    def end(self):
+        self.running = False
+        self.join()
+        return self.most
+
+
 class Overwriter(threading.Thread):
-    """Writes random ones of the items anew, at full speed, until it is told to end."""
+    """Writes random ones of the items anew, RATE a second, until it is told to end."""
 
     def __init__(self, address, password, items):
         super().__init__(daemon=True)
@@ -55,6 +77,7 @@ class Overwriter(threading.Thread):
                 while self.running:
                     write(connection, [random.randrange(self.items) for _ in range(BATCH)])
                     self.written += BATCH
+                    time.sleep(max(0.0, self.began + self.written / RATE - time.monotonic()))
         except (OSError, world.RedisError) as error:
             self.error = error
 
