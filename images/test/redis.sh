@@ -2,7 +2,7 @@
 # Members of a cache or of a session store and their router as real processes: the images with what the operator renders, each pod in a
 # network namespace of its own, Services by address translation. Faults are made, every acknowledged write is looked for, gaps are timed.
 # Needs root, buildah, iptables, Python with its YAML module, the built images redis and haproxy, and `scaledapp` (OPERATOR_BINARY).
-#   [LOGS=lines] [TIMES=factor of the memory] [RATE=writes a second] images/test/redis.sh [cache|sessions] [CASE...]
+#   [LOGS=lines] [TIMES=factor of the memory] [RATE=writes a second] [SIZE=bytes of a value] images/test/redis.sh [cache|sessions] [CASE...]
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$(dirname "$here")")

@@ -7,9 +7,9 @@ import time
 
 import redis_world as world
 
-VALUE, BATCH = b"x" * 2048, 250
-# What such an item takes in Redis 8: a value of 2,560 bytes by its allocator's sizes, and key and entry.
-ITEM = 2666
+VALUE, BATCH = b"x" * int(os.environ.get("SIZE", 2048)), 250
+# What such an item takes in Redis 8: the value in its allocator's next size, and key and entry.
+ITEM = len(VALUE) * 1.25 + 110
 # Writes a second beside which such items may fill 0.7 of the memory by the plan (docs/capacity-model.md); `inf` is full speed.
 RATE = float(os.environ.get("RATE", 9000))
 
