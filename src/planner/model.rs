@@ -84,7 +84,7 @@ macro_rules! catalogue {
 }
 
 /// Name of the built-in revision; changes with every constant.
-const REVISION: &str = "2026-11-28";
+const REVISION: &str = "2026-11-30";
 
 catalogue! {
     /// Use of a tier at peak above which it is too small.
