@@ -63,6 +63,16 @@ fn unknown_fields_are_refused_with_a_sentence() {
     assert!(code == 1 && out.contains("userz") && out.contains("explain"), "{out}");
 }
 
+/// YAML's `99.9` is a number, and the API server wants text there: what is planned must be what can be applied.
+#[test]
+fn a_number_without_quotes_is_refused_as_kubernetes_refuses_it() {
+    let text = std::fs::read_to_string("manifests/samples/shop.yaml").unwrap().replace("\"99.95\"", "99.95");
+    let plan = Command::cargo_bin("scaledapp").unwrap().args(["plan", "-f", "-"]).write_stdin(text).output().unwrap();
+    let out = String::from_utf8(plan.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(plan.status.code(), Some(1));
+    assert!(out.contains("spec.targets.availabilityPercent is 99.95 without quotes: write \"99.95\""), "{out}");
+}
+
 #[test]
 fn several_documents_of_the_standard_input() {
     let read = |name: &str| std::fs::read_to_string(format!("manifests/samples/{name}.yaml")).unwrap();

@@ -91,7 +91,7 @@ fn every_formula_answers_within_its_domain_and_refuses_outside() {
             let started = std::time::Instant::now();
             match formula.value(&given(pick)) {
                 Ok(value) => assert!(value.is_finite(), "{}", formula.name),
-                Err(error) => assert!(matches!(error, CalcError::Unbounded(..)), "{}: {error}", formula.name),
+                Err(error) => assert!(matches!(error, CalcError::Unbounded { .. }), "{}: {error}", formula.name),
             }
             assert!(started.elapsed().as_secs() < 20, "{} takes long", formula.name);
         }

@@ -12,6 +12,7 @@ use scaledapp::controller::rbac;
 use scaledapp::domain::defaults;
 use scaledapp::planner::Catalogue;
 use scaledapp::planner::formulary::FORMULAE;
+use scaledapp::report::fields::fields;
 
 fn generated(path: &str, text: &str) {
     if std::env::var_os("SCALEDAPP_UPDATE").is_some() {
@@ -68,6 +69,29 @@ fn the_constants_are_documented() {
         let _ = writeln!(text, "| {} | {} | {grade} | {} |", line.field.replace("[]", "[ ]"), line.value, line.source);
     }
     generated("docs/constants.md", &text);
+}
+
+#[test]
+fn the_fields_are_documented() {
+    let mut text = String::from(
+        "# Fields of a ScaledApp\n\nGenerated from the code by `make generate`. `[]` is one of a list; what is below `env`, `envFrom` and `annotations` is Kubernetes' own. \
+         `scaledapp explain FIELD` says the same of one field, and where its default comes from.\n\n| field | type | default | what it is |\n|---|---|---|---|\n",
+    );
+    let defaults = defaults::table();
+    let plain = |text: &str| text.replace('|', "\\|");
+    for field in fields() {
+        let default = defaults.iter().find(|line| line.field == field.path).map(|line| line.value.as_str());
+        let default = default.unwrap_or(if field.required { "required" } else { "" });
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
+            field.path,
+            plain(&field.kind),
+            plain(default),
+            plain(&field.description)
+        );
+    }
+    generated("docs/fields.md", &text);
 }
 
 #[test]

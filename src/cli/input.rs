@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_yaml::Value;
 
-use super::CliError;
+use super::{CliError, typed};
 use crate::api::ScaledApp;
 use crate::domain::{Environment, Observed, Problem, validate_observed};
 use crate::planner::{Catalogue, PriceTable, RecordedPlan};
@@ -65,7 +65,7 @@ pub fn documents(text: &str, origin: &Path) -> Result<(Vec<Document>, Vec<String
     Ok((documents, others))
 }
 
-fn parse(value: &Value, version: &str, typed: serde_yaml::Deserializer<'_>) -> Result<Box<ScaledApp>, Problem> {
+fn parse(value: &Value, version: &str, document: serde_yaml::Deserializer<'_>) -> Result<Box<ScaledApp>, Problem> {
     let expected = format!("{}/{}", crate::api::GROUP, crate::api::VERSION);
     if version != expected {
         return Err(problem("apiVersion", format!("apiVersion is {version:?}: write {expected}.")));
@@ -81,13 +81,21 @@ fn parse(value: &Value, version: &str, typed: serde_yaml::Deserializer<'_>) -> R
             format!("{key} is no field of a ScaledApp: what an application must bear is written below spec."),
         ));
     }
-    ScaledApp::deserialize(typed).map(Box::new).map_err(|error| {
+    let app = ScaledApp::deserialize(document).map_err(|error| {
         let text = error.to_string();
         let field =
             text.split(": ").next().filter(|head| head.starts_with("spec") && !head.contains(' ')).unwrap_or("spec");
         let why = if text.contains("unknown field") { unserved(field) } else { "" };
-        problem(field, format!("{text}.{why} 'scaledapp explain {field}' shows the fields that there are."))
-    })
+        let told = typed::told(&text);
+        problem(field, format!("{told}.{why} 'scaledapp explain {field}' shows the fields that there are."))
+    })?;
+    let known = serde_yaml::to_value(&app).unwrap_or_default();
+    if let Some((field, text)) = typed::unquoted("", value, &known) {
+        let message =
+            format!("{field} is {text} without quotes: write \"{text}\", since Kubernetes takes only text here.");
+        return Err(problem(&field, message));
+    }
+    Ok(Box::new(app))
 }
 
 /// Why a field that Kubernetes has is not served.

@@ -17,6 +17,7 @@ mod plan;
 mod render;
 pub mod run;
 mod status;
+mod typed;
 mod users;
 pub mod yaml;
 

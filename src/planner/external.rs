@@ -1,9 +1,9 @@
 //! Tiers that somebody else runs: what the application will ask of them. Nothing of them is sized, counted or paid here.
 
 use super::demand::STATEFUL_MONTHS;
-use super::packing::{Context, figure, size_text};
+use super::packing::{Context, figure, scaled, size_text};
 use super::plan::{ExternalPlan, Finding, FindingKind, Reason, Severity, TierPlan};
-use super::{router, sessions};
+use super::{redis, router, sessions};
 use crate::domain::{Backing, Bytes};
 
 /// The external tiers, with what is asked of each, and a finding for each that says so.
@@ -111,7 +111,11 @@ fn cache(ctx: &Context<'_>, users: &[&TierPlan]) -> Vec<Asked> {
                 "step(base + max(maxmemory / fill, maxmemory + copy)), at least 96 MiB; maxmemory: items * bytes of one / (1 - backlog)",
                 ctx.catalogue.cache_fill.because(),
             )
-            .with("items", figure(fit.items)),
+            .with("items", figure(fit.items))
+            .with("maxmemory", scaled(redis::max_needed(ctx.catalogue, fit.items * fit.each)))
+            .with("fill", figure(fit.fill))
+            .with("baseMiB", ctx.catalogue.redis_base_mib.value)
+            .with("copyMiB", ctx.catalogue.redis_copy_mib.value),
             format!(
                 "{} of memory to answer {:.0} % of the reads, as is assumed",
                 size_text(fit.memory),

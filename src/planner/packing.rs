@@ -52,24 +52,17 @@ pub fn tier_plan(
     mut reasons: Vec<Reason>,
 ) -> TierPlan {
     let members = packing.per_replica.times(packing.replicas.max);
-    let total = members.plus(packing.settings.routers());
+    let routers = packing.settings.routers();
+    let total = members.plus(routers);
     for reason in &mut reasons {
         complete(reason, &requirement, packing.replicas);
     }
-    reasons.push(
-        Reason::new(
-            "total",
-            format!("{} CPU, {}", total.cpu, size_text(total.memory)),
-            if total == members {
-                "perReplica * replicas.max"
-            } else {
-                "perReplica * replicas.max + router * routerReplicas"
-            },
-            "arithmetic",
-        )
+    let size = |size: Size| format!("{} CPU, {}", size.cpu, size_text(size.memory));
+    let formula = if total == members { "perReplica * replicas.max" } else { "perReplica * replicas.max + routers" };
+    let whole = Reason::new("total", size(total), formula, "arithmetic")
         .with("replicas.max", packing.replicas.max)
-        .with("perReplica", format!("({} CPU, {})", packing.per_replica.cpu, size_text(packing.per_replica.memory))),
-    );
+        .with("perReplica", format!("({})", size(packing.per_replica)));
+    reasons.push(if total == members { whole } else { whole.with("routers", format!("({})", size(routers))) });
     TierPlan {
         tier,
         name: name.to_owned(),

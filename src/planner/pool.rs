@@ -306,6 +306,8 @@ fn container_reasons(ctx: &Context<'_>, need: &PoolNeed, settings: &PoolSettings
             "step(base + clients * client)",
             catalogue.pool_client_kib.because(),
         )
+        .with("baseMiB", catalogue.pool_base_mib.value)
+        .with("clientKiB", catalogue.pool_client_kib.value)
         .with("clients", settings.max_client_connections),
         cpu(
             "router",

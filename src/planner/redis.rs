@@ -118,10 +118,16 @@ pub fn held(catalogue: &Catalogue, memory: Bytes, fill: f64) -> f64 {
     max_memory(catalogue, memory, fill) * (1.0 - catalogue.redis_backlog.value)
 }
 
+/// `maxmemory` that holds so many bytes of items.
+#[must_use]
+pub fn max_needed(catalogue: &Catalogue, bytes: f64) -> f64 {
+    bytes / (1.0 - catalogue.redis_backlog.value)
+}
+
 /// The memory that holds so many bytes of items: the inverse of `held`.
 #[must_use]
 pub fn memory_for(catalogue: &Catalogue, bytes: f64, fill: f64) -> f64 {
-    let most = bytes / (1.0 - catalogue.redis_backlog.value);
+    let most = max_needed(catalogue, bytes);
     base(catalogue) + (most / fill).max(most + copy_room(catalogue))
 }
 

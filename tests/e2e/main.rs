@@ -6,6 +6,7 @@
 mod autoscale;
 mod climb;
 mod cluster;
+mod everyday;
 mod faults;
 mod healing;
 mod lifecycle;

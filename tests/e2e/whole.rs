@@ -63,11 +63,16 @@ pub async fn whole_shop() -> World {
 
 /// Logs Ada in, acknowledged by a second member of the session store; what was answered, and her cookie.
 pub fn log_in(world: &World) -> (Value, String) {
+    log_in_kept(world, "replicated")
+}
+
+/// Logs Ada in where a session is kept in this way; what was answered, and her cookie.
+pub fn log_in_kept(world: &World, kind: &str) -> (Value, String) {
     let credentials = r#"{"name": "Ada", "password": "correct horse"}"#;
     let login = ask(world, "/api/login", &["-H", JSON, "-d", credentials]).expect("an answer");
     assert_eq!(login.status, 200, "{}", login.body);
     let kept = login.json();
-    assert_eq!(kept["kept"]["kind"], "replicated", "{kept}");
+    assert_eq!(kept["kept"]["kind"], kind, "{kept}");
     (kept, login.header("set-cookie").split(';').next().unwrap_or_default().to_owned())
 }
 

@@ -4,7 +4,7 @@ use scaledapp::api::{LoadBalancing, SessionStore};
 use scaledapp::domain::{Environment, ValidApp, ValidServicePin};
 use scaledapp::planner::availability::Objective;
 use scaledapp::planner::cache;
-use scaledapp::planner::demand::{Demand, Demands, demands};
+use scaledapp::planner::demand::{Demand, Demands, cache_reads, demands};
 use scaledapp::planner::{Catalogue, Plan, Size, Tier, TierPlan, TierSettings};
 
 use crate::database::Transactions;
@@ -28,7 +28,7 @@ impl Scene {
         let (cpu, memory) = environment.largest_pod.size().unwrap_or_default();
         let largest = Size { cpu, memory, ..Size::default() };
         let cached = match (&app.cache, &app.externals.cache) {
-            (Some(own), _) => Some(cache::fit(&catalogue, own, largest)),
+            (Some(own), _) => Some(cache::fit(&catalogue, own, largest, cache_reads(&app, &catalogue))),
             (None, other) => other.as_ref().map(|other| cache::expected(&catalogue, other)),
         };
         let demands = demands(&app, &catalogue, cached);

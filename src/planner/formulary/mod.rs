@@ -117,8 +117,15 @@ pub enum CalcError {
     #[error("{0} must not be above {1}")]
     Above(&'static str, &'static str),
     /// The formula has no finite value there, as a queue at full use.
-    #[error("{0} has no finite value there: {1}")]
-    Unbounded(&'static str, &'static str),
+    #[error("{quantity} has no finite value with {given}: {formula}")]
+    Unbounded {
+        /// What was asked for.
+        quantity: &'static str,
+        /// The inputs, as they were given.
+        given: String,
+        /// How it is computed.
+        formula: &'static str,
+    },
 }
 
 fn did_you_mean(close: &[&'static str]) -> String {
@@ -164,7 +171,11 @@ impl Formula {
             return Err(CalcError::Above(low, high));
         }
         let value = (self.compute)(&inputs);
-        if value.is_finite() { Ok(value) } else { Err(CalcError::Unbounded(self.name, self.formula)) }
+        if value.is_finite() {
+            return Ok(value);
+        }
+        let given: Vec<String> = given.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Err(CalcError::Unbounded { quantity: self.name, given: given.join(", "), formula: self.formula })
     }
 
     fn taken(&self, input: &Input, given: &[(String, f64)]) -> Result<f64, CalcError> {

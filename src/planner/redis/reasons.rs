@@ -106,7 +106,7 @@ impl Facts<'_> {
 
     /// Bytes of `maxmemory` in which all items are held.
     fn needed(&self) -> f64 {
-        self.store.items * self.store.each / (1.0 - self.ctx.catalogue.redis_backlog.value)
+        super::max_needed(self.ctx.catalogue, self.store.items * self.store.each)
     }
 
     /// What is left of the memory beside its content.
@@ -161,7 +161,7 @@ impl Facts<'_> {
                 Reason::new(
                     "settings.maxMemoryBytes",
                     settings.max_memory_bytes,
-                    "min(room * fill, room - copy), whole MiB, at least room / 4; room: memory - base; fill: no more than leaves what is written during a full copy",
+                    "min((memory - base) * fill, memory - base - copy), in whole MiB, at least a quarter of memory - base; fill leaves what is written during a full copy",
                     self.fill_source(),
                 )
                 .with("memory", scaled(settings.redis.memory.0 as f64)),
