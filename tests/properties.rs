@@ -345,6 +345,9 @@ fn the_same_load_declared_in_three_ways_is_the_same_demand() {
     });
 }
 
+/// Place of the database's reads in the rates below.
+const DATABASE_READS: usize = 2;
+
 #[test]
 fn twice_the_users_are_twice_the_demand_where_nothing_is_cached_by_time() {
     holds_for_every_spec(|case, random| {
@@ -367,11 +370,14 @@ fn twice_the_users_are_twice_the_demand_where_nothing_is_cached_by_time() {
                 demand.egress_megabits_per_second,
             ]
         };
-        for (one, other) in rates(&one).into_iter().zip(rates(&other)) {
+        let limited = case.spec.get("cache").is_some();
+        for (index, (one, other)) in rates(&one).into_iter().zip(rates(&other)).enumerate() {
             // Figures are given to three decimals.
-            ensure((one * factor as f64 - other).abs() <= 1e-9 * other + 0.001 * factor as f64, || {
-                format!("{one} {other}")
-            })?;
+            let over = other - one * factor as f64;
+            let near = over.abs() <= 1e-9 * other + 0.001 * factor as f64;
+            // A cache whose memory has a bound holds less beside more writes, so more of the reads reach the database.
+            let is_read_more = index == DATABASE_READS && limited && over > 0.0;
+            ensure(near || is_read_more, || format!("{one} {other}"))?;
         }
         for a in one.tiers.iter().filter(|tier| tier.tier == Tier::Web) {
             let Some(b) = of(&other, a.tier, &a.name) else { return Err(format!("service {} is gone", a.name)) };

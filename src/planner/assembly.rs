@@ -95,8 +95,9 @@ impl<'a> Basis<'a> {
     pub fn new(app: &'a ValidApp, catalogue: &'a Catalogue, environment: &'a Environment) -> Self {
         let (cpu, memory) = environment.largest_pod.size().unwrap_or((Millicores(16_000), Bytes::gib(64)));
         let largest = Size { cpu, memory, storage: Bytes(0) };
-        let cached = cached(app, catalogue, largest);
-        let demands = demand::demands(app, catalogue, cached);
+        let demands = demand::demands(app, catalogue);
+        let cached = cached(app, catalogue, largest, demands.soon.cache_reads);
+        let demands = demands.behind(cached);
         let objective = Objective::new(catalogue, app.targets.availability.value, chain(app));
         Self { app, catalogue, environment, demands, objective, largest, cached }
     }
@@ -213,10 +214,10 @@ fn image_list(plan: &Plan) -> Vec<&str> {
     plan.images.named().into_iter().filter(|(name, _)| runs(name)).map(|(_, image)| image.as_str()).collect()
 }
 
-/// What the cache, ours or somebody else's, keeps away from the database; what it answers may have been measured.
-fn cached(app: &ValidApp, catalogue: &Catalogue, largest: Size) -> Option<cache::Fit> {
+/// What the cache, ours or somebody else's, keeps away from the database of so many reads a second; what it answers may have been measured.
+fn cached(app: &ValidApp, catalogue: &Catalogue, largest: Size, reads: f64) -> Option<cache::Fit> {
     let fit = match (&app.cache, &app.externals.cache) {
-        (Some(declared), _) => Some(cache::fit(catalogue, declared, largest, demand::cache_reads(app, catalogue))),
+        (Some(declared), _) => Some(cache::fit(catalogue, declared, largest, reads)),
         (None, elsewhere) => elsewhere.as_ref().map(|declared| cache::expected(catalogue, declared)),
     };
     let hit = app.measured.cache_hit.as_ref().map(|measured| measured.value);

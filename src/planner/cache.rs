@@ -51,10 +51,12 @@ pub fn fit(catalogue: &Catalogue, cache: &ValidCache, largest: Size, reads: f64)
     let needed = redis::memory_step(catalogue, items * each, fill);
     let most = redis::room(catalogue, largest);
     let memory = cache.pin.memory.unwrap_or(needed.min(most));
-    let hit = if cache.pin.memory.is_none() && needed <= most {
-        cache.hit_target.value
-    } else {
-        popular.hit_ratio(redis::held(catalogue, memory, fill) / each)
+    let held = || popular.hit_ratio(redis::held(catalogue, memory, fill) / each);
+    // A step may be above the largest pod where what is needed is not: no more is counted on than was asked for.
+    let hit = match cache.pin.memory {
+        Some(_) => held(),
+        None if needed <= most => cache.hit_target.value,
+        None => held().min(cache.hit_target.value),
     };
     Fit { items, each, fill, memory, hit }
 }

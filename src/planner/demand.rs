@@ -63,18 +63,21 @@ pub struct Demands {
     pub horizon: Demand,
 }
 
-/// Demand of a validated application.
+/// Demand of a validated application, with all reads at the database.
 #[must_use]
-pub fn demands(app: &ValidApp, catalogue: &Catalogue, cached: Option<Fit>) -> Demands {
-    let hit = cached.map_or(0.0, |fit| fit.hit);
-    let at = |months| at(app, catalogue, hit, months);
+pub fn demands(app: &ValidApp, catalogue: &Catalogue) -> Demands {
+    let at = |months| at(app, catalogue, months);
     Demands { now: at(0), soon: at(STATEFUL_MONTHS), horizon: at(app.targets.growth.horizon_months.value) }
 }
 
-/// Reads a second that a cache may answer, three months on; they do not depend on what it answers.
-#[must_use]
-pub fn cache_reads(app: &ValidApp, catalogue: &Catalogue) -> f64 {
-    at(app, catalogue, 0.0, STATEFUL_MONTHS).cache_reads
+impl Demands {
+    /// The same where a cache answers its share of the reads that it may answer.
+    #[must_use]
+    pub fn behind(self, cached: Option<Fit>) -> Self {
+        let hit = cached.map_or(0.0, |fit| fit.hit);
+        let behind = |demand: Demand| Demand { reads: demand.reads - demand.cache_reads * hit, ..demand };
+        Self { now: behind(self.now), soon: behind(self.soon), horizon: behind(self.horizon) }
+    }
 }
 
 /// Growth over so many months, as a factor.
@@ -83,7 +86,7 @@ pub fn growth_factor(app: &ValidApp, months: u64) -> f64 {
     (1.0 + app.targets.growth.percent_per_month.value as f64 / 100.0).powi(months as i32)
 }
 
-fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Demand {
+fn at(app: &ValidApp, catalogue: &Catalogue, months: u64) -> Demand {
     let (profile, growth) = (&app.profile, growth_factor(app, months));
     let (average, peak) = rates(app, catalogue);
     let (average, peak) = (average * growth, peak * growth);
@@ -112,7 +115,7 @@ fn at(app: &ValidApp, catalogue: &Catalogue, cache_hit: f64, months: u64) -> Dem
         cache_reads,
         jobs: jobs(|_| true),
         queued: jobs(|worker| worker.queue.is_some()),
-        reads: always + cache_reads * (1.0 - cache_hit),
+        reads: always + cache_reads,
         writes: queries - always,
         egress: peak * profile.response_size.value.0 as f64 * 8.0 / 1e6,
         bytes: if app.has_database() { bytes(app, catalogue, months) } else { 0.0 },

@@ -4,7 +4,7 @@ use scaledapp::api::{LoadBalancing, SessionStore};
 use scaledapp::domain::{Environment, ValidApp, ValidServicePin};
 use scaledapp::planner::availability::Objective;
 use scaledapp::planner::cache;
-use scaledapp::planner::demand::{Demand, Demands, cache_reads, demands};
+use scaledapp::planner::demand::{Demand, Demands, demands};
 use scaledapp::planner::{Catalogue, Plan, Size, Tier, TierPlan, TierSettings};
 
 use crate::database::Transactions;
@@ -27,11 +27,12 @@ impl Scene {
         let catalogue = Catalogue::builtin();
         let (cpu, memory) = environment.largest_pod.size().unwrap_or_default();
         let largest = Size { cpu, memory, ..Size::default() };
+        let demands = demands(&app, &catalogue);
         let cached = match (&app.cache, &app.externals.cache) {
-            (Some(own), _) => Some(cache::fit(&catalogue, own, largest, cache_reads(&app, &catalogue))),
+            (Some(own), _) => Some(cache::fit(&catalogue, own, largest, demands.soon.cache_reads)),
             (None, other) => other.as_ref().map(|other| cache::expected(&catalogue, other)),
         };
-        let demands = demands(&app, &catalogue, cached);
+        let demands = demands.behind(cached);
         // Tiers that every request passes, as docs/capacity-model.md counts them.
         let stored = app.sessions.as_ref().is_some_and(|sessions| sessions.store == SessionStore::Memory);
         let tiers = 1 + if app.database.is_some() { 2 } else { 0 } + if stored { 2 } else { 0 };
