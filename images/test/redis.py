@@ -127,6 +127,16 @@ class Cluster:
             time.sleep(0.3)
         self.await_router()
 
+    def await_ready(self, ordinal, patience=60):
+        end = time.monotonic() + patience
+        while not self.pods[ordinal].probe("ready"):
+            assert time.monotonic() < end, "not ready"
+            time.sleep(0.5)
+
+    def killed(self):
+        """Redis processes of the present pods that the kernel ended for want of memory."""
+        return sum(pod.containers["redis"].memory.killed() for pod in self.pods.values())
+
     def await_router(self, patience=20):
         end = time.monotonic() + patience
         while True:
@@ -269,10 +279,7 @@ def rolled(cluster):
     for ordinal in (2, 1, 0):
         cluster.delete(ordinal)
         cluster.create(ordinal)
-        end = time.monotonic() + 60
-        while not cluster.pods[ordinal].probe("ready"):
-            assert time.monotonic() < end, "not ready"
-            time.sleep(0.5)
+        cluster.await_ready(ordinal)
         time.sleep(1)
     cluster.settle()
     report(f"{cluster.world.tier}: all pods rolled", writer, at)
@@ -438,7 +445,6 @@ def overwritten(cluster):
     most = int(cluster.ask(master, "CONFIG", "GET", "maxmemory")[1])
     # Sessions refuse what does not fit, a cache drops something else.
     items = load.fill(address, password, most / 2**20 * (1.2 if cluster.world.tier == "cache" else 0.8))
-    killed = lambda: sum(pod.containers["redis"].memory.killed() for pod in cluster.pods.values())
     # Sessions take no writes while nobody follows: one replica at a time.
     replicas = [o for o in cluster.pods if o != master]
     rounds = [replicas] * 3 if cluster.world.tier == "cache" else [[o] for o in replicas * 2]
@@ -455,8 +461,8 @@ def overwritten(cluster):
     rate = writer.end()
     limit = cluster.world.containers["redis"]
     print(f"{cluster.world.tier + ': overwritten while copied':46} {rate:.0f} MB/s over {most >> 20} MiB of items, {peak.end()} of {limit} MiB taken, "
-          f"{ended + killed()} killed, copied after {max(took):.1f} s", flush=True)
-    assert not writer.error and ended + killed() == 0 and cluster.master() == master, writer.error
+          f"{ended + cluster.killed()} killed, copied after {max(took):.1f} s", flush=True)
+    assert not writer.error and ended + cluster.killed() == 0 and cluster.master() == master, writer.error
     assert cluster.world.tier == "sessions" or int(cluster.ask(master, "INFO", "stats").split("evicted_keys:")[1].split()[0]) > 0, "not full"
     client = cluster.admin(master)
     client.ask("FLUSHALL")
@@ -483,14 +489,11 @@ def shrunk(tier):
             for key in range(items * 29 // 30):  # as if they had expired
                 client.ask("DEL", f"key:{key:06}")
             client.close()
-        end = time.monotonic() + 60
-        while not cluster.pods[ordinal].probe("ready"):
-            assert time.monotonic() < end, "not ready"
-            time.sleep(0.5)
+        cluster.await_ready(ordinal)
         time.sleep(1)
     cluster.settle()
     most = {int(cluster.ask(o, "CONFIG", "GET", "maxmemory")[1]) >> 20 for o in cluster.pods}
-    killed = sum(pod.containers["redis"].memory.killed() for pod in cluster.pods.values())
+    killed = cluster.killed()
     kept = cluster.ask(cluster.master(), "DBSIZE")
     print(f"{tier + ': less memory than there are data':46} {items} items of 2 KiB became {kept}, maxmemory {most} MiB, {killed} killed", flush=True)
     assert len(most) == 1 and killed == 0 and kept > 1000

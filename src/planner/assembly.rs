@@ -214,7 +214,8 @@ fn image_list(plan: &Plan) -> Vec<&str> {
     plan.images.named().into_iter().filter(|(name, _)| runs(name)).map(|(_, image)| image.as_str()).collect()
 }
 
-/// What the cache, ours or somebody else's, keeps away from the database of so many reads a second; what it answers may have been measured.
+/// What the cache, ours or somebody else's, keeps away from the database of so many reads a second; what it answers
+/// may have been measured.
 fn cached(app: &ValidApp, catalogue: &Catalogue, largest: Size, reads: f64) -> Option<cache::Fit> {
     let fit = match (&app.cache, &app.externals.cache) {
         (Some(declared), _) => Some(cache::fit(catalogue, declared, largest, reads)),

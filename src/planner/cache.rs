@@ -40,13 +40,17 @@ pub fn popular(catalogue: &Catalogue, cache: &ValidCache) -> Popular {
     Popular::zipf(cache.item_count.value, exponent)
 }
 
+/// Items that are put in a second, of so many reads: those that are not found.
+fn writes(cache: &ValidCache, reads: f64) -> f64 {
+    reads * (1.0 - cache.hit_target.value)
+}
+
 /// Memory and hit ratio for so many reads a second: the target, unless a pin or the largest pod sets the memory.
 #[must_use]
 pub fn fit(catalogue: &Catalogue, cache: &ValidCache, largest: Size, reads: f64) -> Fit {
     let popular = popular(catalogue, cache);
     let each = redis::item(catalogue, cache.item_size.value.0 as f64);
-    // What is not found is put in.
-    let fill = redis::fill(catalogue, catalogue.cache_fill.value, reads * (1.0 - cache.hit_target.value), each);
+    let fill = redis::fill(catalogue, catalogue.cache_fill.value, writes(cache, reads), each);
     let items = popular.room_for(cache.hit_target.value);
     let needed = redis::memory_step(catalogue, items * each, fill);
     let most = redis::room(catalogue, largest);
@@ -82,7 +86,7 @@ pub fn store<'a>(ctx: &Context<'_>, cache: &'a ValidCache, fit: Fit) -> Store<'a
         memory: fit.memory,
         // What is not found is read from the database and put in.
         operations: ctx.demands.soon.cache_reads * (2.0 - fit.hit),
-        writes: ctx.demands.soon.cache_reads * (1.0 - cache.hit_target.value),
+        writes: writes(cache, ctx.demands.soon.cache_reads),
         fill: fit.fill,
         policy: match cache.eviction_policy {
             EvictionPolicy::LeastFrequentlyUsed => "allkeys-lfu",
