@@ -113,11 +113,22 @@ fn a_recorded_plan_is_where_the_next_begins() {
     assert_eq!(code, 0);
     assert!(out.starts_with("Previous plan: ") && out.contains("Proposed, waiting for approval"), "{out}");
     let data: serde_json::Value = serde_json::from_str(&recorded).unwrap();
-    let revision =
+    let mut revision =
         serde_json::json!({"apiVersion": "apps/v1", "kind": "ControllerRevision", "data": data, "revision": 1});
     std::fs::write(&file, revision.to_string()).unwrap();
     let (_, again, _) = scaledapp(&["plan", "-f", "manifests/samples/shop.yaml", "--previous", file.to_str().unwrap()]);
     assert_eq!(out, again);
+    // Of another application, as a plan and as a revision that says whose it is.
+    let other = |command: &str, text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let (code, _, err) = scaledapp(&[command, "-f", HELLO, "--previous", file.to_str().unwrap()]);
+        assert!(code == 2 && err.contains("is a plan of shop, and the file holds hello"), "{command}: {err}");
+    };
+    revision["metadata"] = serde_json::json!({"ownerReferences": [{"kind": "ScaledApp", "name": "shop"}]});
+    for command in ["plan", "diff", "render"] {
+        other(command, &recorded);
+        other(command, &revision.to_string());
+    }
 }
 
 #[test]

@@ -121,11 +121,23 @@ class Cluster:
 
     def settle(self, patience=60):
         end = time.monotonic() + patience
+        tended, failures = time.monotonic(), {}
         while not self.settled():
             if time.monotonic() > end:
                 raise AssertionError(f"not settled: roles {[self.role(o) for o in self.pods]}, named {[self.named(o) for o in self.pods]}")
+            if time.monotonic() > tended + 5:
+                tended = time.monotonic()
+                self.tend(failures)
             time.sleep(0.3)
         self.await_router()
+
+    def tend(self, failures):
+        """As the kubelet, which asks every 30 s: a member whose liveness probe fails three times is started again."""
+        for ordinal, pod in self.pods.items():
+            failures[ordinal] = 0 if pod.probe("alive") else failures.get(ordinal, 0) + 1
+            if failures[ordinal] == 3:
+                print(f"member {ordinal} is not alive: started again", flush=True)
+                pod.containers["redis"].process.terminate()
 
     def await_ready(self, ordinal, patience=60):
         end = time.monotonic() + patience
@@ -332,6 +344,39 @@ def all_restarted(cluster):
     assert (kept == "1") == (cluster.world.tier == "sessions")
 
 
+def silent(cluster):
+    """Two members come back with nothing while the master is silent, shortly or for long: two masters never stay."""
+    for seconds in (5, 16):
+        if cluster.master() == 0:
+            cluster.delete(0)
+            cluster.create(0)
+            cluster.settle()
+        master = cluster.master()
+        others = [o for o in cluster.pods if o != master]
+        client = cluster.client()
+        client.ask("SET", "kept", "1")
+        assert client.ask("WAIT", 2, 1000) == 2
+        client.close()
+        time.sleep(1.5)
+        cluster.pods[master].signal(signal.SIGSTOP)
+        for ordinal in others:
+            cluster.delete(ordinal, graceful=False)
+        for ordinal in others:
+            cluster.create(ordinal)
+        time.sleep(seconds)
+        led = [o for o in others if cluster.role(o) == "master"]
+        cluster.pods[master].signal(signal.SIGCONT)
+        at = time.monotonic()
+        cluster.settle()
+        client = cluster.client()
+        kept = client.ask("GET", "kept") == "1"
+        client.close()
+        print(f"{cluster.world.tier + f': master silent for {seconds} s, others anew':46} led meanwhile {led}, settled after {time.monotonic() - at:.1f} s, "
+              f"master {master} -> {cluster.master()}, data {'kept' if kept else 'gone'}", flush=True)
+        assert cluster.world.tier == "cache" or kept
+        assert seconds > 5 or cluster.world.tier == "sessions" or (kept and not led), "a second master"
+
+
 def readdressed(cluster):
     """The master's Service is made anew, with another address."""
     master = cluster.master()
@@ -502,7 +547,7 @@ def shrunk(tier):
     cluster.stop()
 
 
-CASES = [users, killed, pod_killed, deleted, frozen, frozen_redis, thawed, cut, replicas_first, rolled, emptied, overwritten, all_restarted, readdressed]
+CASES = [users, killed, pod_killed, deleted, frozen, frozen_redis, thawed, cut, replicas_first, rolled, emptied, overwritten, all_restarted, silent, readdressed]
 WHOLE = [sole, growth, shrunk]
 
 

@@ -143,7 +143,7 @@ fn recorded(
     let namespace = of_document.as_deref().or(args.namespace.as_deref());
     let start = match &args.previous {
         Some(path) => {
-            let plan = input::recorded(path)?;
+            let plan = input::recorded(path, &document.name)?;
             Start {
                 note: format!("Previous plan: {} of {}.", plan.hash, path.display()),
                 recorded: Some(plan),

@@ -146,15 +146,26 @@ pub fn observed(path: &Path) -> Result<Observed, CliError> {
     })
 }
 
-/// The recorded plan of a file: as `plan -o recorded` writes it, or a `ControllerRevision` that holds one.
+/// The recorded plan of a file: as `plan -o recorded` writes it, or a `ControllerRevision` that holds one. It must be a plan of `name`:
+/// from another application's sizes nothing would start that runs.
 ///
 /// # Errors
-/// When the file cannot be read or holds no recorded plan.
-pub fn recorded(path: &Path) -> Result<RecordedPlan, CliError> {
+/// When the file cannot be read, holds no recorded plan, or one of another application.
+pub fn recorded(path: &Path, name: &str) -> Result<RecordedPlan, CliError> {
     let failed =
         |error: serde_yaml::Error| CliError::Usage(format!("{} holds no recorded plan: {error}", path.display()));
     let value: Value = serde_yaml::from_str(&read(path)?).map_err(failed)?;
     let is_revision = value.get("kind").and_then(Value::as_str) == Some("ControllerRevision");
+    let of = if is_revision { owner(&value) } else { value.get("app") }.and_then(Value::as_str).map(str::to_owned);
+    if let Some(other) = of.filter(|of| of != name) {
+        return Err(CliError::Usage(format!("{} is a plan of {other}, and the file holds {name}", path.display())));
+    }
     let data = if is_revision { value.get("data").cloned().unwrap_or_default() } else { value };
     serde_yaml::from_value(data).map_err(failed)
+}
+
+/// Name of the application whose `ControllerRevision` this is.
+fn owner(revision: &Value) -> Option<&Value> {
+    let owners = revision.get("metadata")?.get("ownerReferences")?.as_sequence()?;
+    owners.iter().find(|owner| owner.get("kind").and_then(Value::as_str) == Some("ScaledApp"))?.get("name")
 }

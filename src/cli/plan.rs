@@ -172,7 +172,7 @@ fn start(args: &PlanArgs, documents: &[Document]) -> Result<Start, CliError> {
         return Err(CliError::Usage(format!("{given} belongs to one ScaledApp, and the file holds several")));
     };
     if let Some(path) = &args.previous {
-        let plan = input::recorded(path)?;
+        let plan = input::recorded(path, &document.name)?;
         let note = format!("Previous plan: {} of {}.", plan.hash, path.display());
         return Ok(Start { note, recorded: Some(plan), namespace });
     }
@@ -327,7 +327,9 @@ fn json_of(outcome: &Outcome) -> Value {
 fn recorded_of(outcome: &Outcome, previous: Option<&RecordedPlan>) -> Option<Value> {
     let (app, plan) = &**outcome.plan.as_ref()?;
     let installed = effective(app, plan, previous);
-    Some(json!(RecordedPlan::new(plan, installed.spec, plan.images.clone(), plan.catalogue.clone())))
+    let mut kept = json!(RecordedPlan::new(plan, installed.spec, plan.images.clone(), plan.catalogue.clone()));
+    kept["app"] = json!(plan.app);
+    Some(kept)
 }
 
 /// One value as it is, several as a list.

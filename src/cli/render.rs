@@ -54,14 +54,15 @@ struct Rendered {
 
 pub(super) fn run(args: &RenderArgs) -> Result<(), CliError> {
     let environment = input::environment(args.environment.as_deref())?;
-    let previous = args.previous.as_deref().map(input::recorded).transpose()?;
     let (documents, others) = input::documents(&input::read(&args.filename)?, &args.filename)?;
     for other in others {
         anstream::eprintln!("Passed over: {other}, which is no ScaledApp.");
     }
-    if previous.is_some() && documents.len() > 1 {
-        return Err(CliError::Usage("--previous belongs to one ScaledApp, and the file holds several".to_owned()));
-    }
+    let previous = match (&args.previous, documents.as_slice()) {
+        (None, _) => None,
+        (Some(path), [document]) => Some(input::recorded(path, &document.name)?),
+        _ => return Err(CliError::Usage("--previous belongs to one ScaledApp, and the file holds several".to_owned())),
+    };
     let mut planned = Vec::new();
     for document in documents {
         planned.push(accepted(args, document, &environment, previous.as_ref())?);

@@ -4,6 +4,7 @@
 //! size of an autoscaled Deployment is seeded once and never owned.
 
 use futures::{StreamExt, stream};
+use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use strum::IntoStaticStr;
@@ -90,28 +91,34 @@ impl Staged for ApplyError {
 }
 
 /// Writes objects in their order, some of one kind at a time. What concerns one object only does not stop the others:
-/// those problems are returned.
+/// those problems are returned. What the server answers is what is observed from now on: a roll-out that begins with
+/// this write is under way, and the status that follows must not call the tier settled.
 ///
 /// # Errors
 /// When the API server cannot be reached or the lease was lost.
 pub async fn apply(
     ctx: &Context,
-    observed: &Observed,
+    observed: &mut Observed,
     objects: &[DesiredObject],
 ) -> Result<Vec<ApplyError>, ApplyError> {
     let mut problems = Vec::new();
     for same_kind in objects.chunk_by(|a, b| (a.stage, a.kind, a.order) == (b.stage, b.kind, b.order)) {
-        let writes: Vec<_> = same_kind.iter().map(|desired| one(ctx, observed, desired)).collect();
-        let mut written = stream::iter(writes).buffered(PARALLEL);
-        while let Some(result) = written.next().await {
-            match result {
-                Ok(()) => {}
-                Err(ApplyError::ApplyFailed { object, source }) if error::is_outage(&source) => {
-                    return Err(ApplyError::ApplyFailed { object, source });
+        let mut answers = Vec::new();
+        {
+            let writes: Vec<_> = same_kind.iter().map(|desired| one(ctx, observed, desired)).collect();
+            let mut written = stream::iter(writes).buffered(PARALLEL);
+            while let Some(result) = written.next().await {
+                match result {
+                    Ok(answer) => answers.extend(answer),
+                    Err(ApplyError::ApplyFailed { object, source }) if error::is_outage(&source) => {
+                        return Err(ApplyError::ApplyFailed { object, source });
+                    }
+                    Err(problem) => problems.push(problem),
                 }
-                Err(problem) => problems.push(problem),
             }
         }
+        let kind = same_kind[0].kind.kind;
+        observed.children.extend(answers.into_iter().map(|answer| ((kind, answer.name_any()), answer)));
     }
     Ok(problems)
 }
@@ -185,13 +192,18 @@ impl Target<'_> {
     }
 }
 
-async fn one(ctx: &Context, observed: &Observed, desired: &DesiredObject) -> Result<(), ApplyError> {
+/// Writes one object; the server's answer, where something was sent that may have changed it.
+async fn one(
+    ctx: &Context,
+    observed: &Observed,
+    desired: &DesiredObject,
+) -> Result<Option<DynamicObject>, ApplyError> {
     let api = children::api(&ctx.client, &desired.kind, &observed.namespace);
     let target = Target { ctx, observed, desired, api };
     let live = target.live().await?;
     let mut body = target.body();
     if desired.create_only {
-        return if live.is_some() { Ok(()) } else { create(&target, &body).await };
+        return if live.is_some() { Ok(None) } else { create(&target, &body).await.map(|()| None) };
     }
     let slot = (desired.kind.kind, desired.name.clone());
     let autoscaled = desired.seed_replicas.is_some();
@@ -201,7 +213,7 @@ async fn one(ctx: &Context, observed: &Observed, desired: &DesiredObject) -> Res
         if ctx.remember(&observed.key(), |memory| memory.written.get(&slot) == Some(&now))
             && !statefulset::has_work(&target, live)
         {
-            return Ok(());
+            return Ok(None);
         }
         check_backends(&target, live)?;
         body["metadata"]["uid"] = json!(live.metadata.uid);
@@ -215,7 +227,7 @@ async fn one(ctx: &Context, observed: &Observed, desired: &DesiredObject) -> Res
     ctx.remember(&observed.key(), |memory| {
         memory.written.insert(slot, Written { desired: wanted, echo: echo(&written, autoscaled) });
     });
-    Ok(())
+    Ok(Some(written))
 }
 
 /// Traffic is never led anew to what has no ready pod. What the live object names already is not asked about.

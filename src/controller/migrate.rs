@@ -94,7 +94,7 @@ pub(super) fn state_of(job: &DynamicObject) -> JobState {
 /// What the roll-out waits for.
 pub async fn migrate(
     ctx: &Context,
-    observed: &Observed,
+    observed: &mut Observed,
     jobs: &[DesiredObject],
     own: bool,
 ) -> Result<(), MigrateError> {

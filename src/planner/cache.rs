@@ -40,6 +40,16 @@ pub fn popular(catalogue: &Catalogue, cache: &ValidCache) -> Popular {
     Popular::zipf(cache.item_count.value, exponent)
 }
 
+/// Where the popularity of the items is from.
+#[must_use]
+pub fn popularity_source(catalogue: &Catalogue, cache: &ValidCache) -> String {
+    match cache.popularity.value {
+        Popularity::Even => "spec.cache.popularity: every item is asked for as often as any other".to_owned(),
+        Popularity::Web => catalogue.zipf_web.because(),
+        Popularity::Skewed => catalogue.zipf_skewed.because(),
+    }
+}
+
 /// Items that are put in a second, of so many reads: those that are not found.
 fn writes(cache: &ValidCache, reads: f64) -> f64 {
     reads * (1.0 - cache.hit_target.value)

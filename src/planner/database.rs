@@ -329,9 +329,14 @@ pub fn check(ctx: &Context<'_>, need: &DatabaseNeed, sizing: &Sizing, findings: 
 /// Why one primary is not enough, and what is: larger nodes as long as there are such machines, several databases beyond.
 fn above_one_primary(ctx: &Context<'_>, cores: f64, primaries: u32) -> String {
     let most = CPU_STEPS[CPU_STEPS.len() - 1].cores();
+    let writes = ctx.demands.soon.writes;
+    let load = if writes > 0.0 {
+        format!("All writes, {} a second, and the reads that must be fresh need", figure(writes))
+    } else {
+        "The reads that must be fresh need".to_owned()
+    };
     let needed = format!(
-        "All writes, {} a second, and the reads that must be fresh need {} cores on one primary, and the largest pod has {}",
-        figure(ctx.demands.soon.writes),
+        "{load} {} cores on one primary, and the largest pod has {}",
         figure(cores),
         figure(ctx.largest.cpu.cores())
     );

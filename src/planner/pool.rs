@@ -217,8 +217,8 @@ fn reasons(
         .with("transactions", figure(need.transactions))
         .with("zones", ctx.environment.zones)
     };
-    let hold = if is_session(ctx) { "every client holds one" } else { "max(2 * cores + 1, transactions under way)" };
-    let cap = |name: &str, value: u32, wanted: u32| {
+    let cap = |name: &str, value: u32, wanted: u32, shared: &str| {
+        let hold = if is_session(ctx) { "every client holds one" } else { shared };
         Reason::new(
             format!("settings.{name}"),
             value,
@@ -232,8 +232,13 @@ fn reasons(
     let mut list = vec![
         replicas("max"),
         replicas("min"),
-        cap("writeConnections", settings.write_connections, wanted.write),
-        cap("readConnections", settings.read_connections, wanted.read),
+        cap("writeConnections", settings.write_connections, wanted.write, "max(2 * cores + 1, transactions under way)"),
+        cap(
+            "readConnections",
+            settings.read_connections,
+            wanted.read,
+            "max((2 * cores + 1) * (replicas, or 1 without), transactions under way)",
+        ),
         Reason::new("perReplica.cpuMillicores", size.cpu.0, "pgbouncer + router + agent", "sum of the containers")
             .with("pgbouncer", settings.pgbouncer.cpu)
             .with("router", settings.router.cpu)

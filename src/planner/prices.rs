@@ -235,11 +235,16 @@ fn newest(prices: &PriceTable) -> &str {
 /// Two significant digits, for more would claim to know what no price list says: 1234 becomes 1200, 0.0567 0.057.
 #[must_use]
 pub fn two_digits(value: f64) -> String {
+    format!("{}", to_two_digits(value))
+}
+
+/// The number that [`two_digits`] writes.
+#[must_use]
+pub fn to_two_digits(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
-        return "0".to_owned();
+        return 0.0;
     }
     let magnitude = value.abs().log10().floor() as i32 - 1;
     let scale = 10_f64.powi(magnitude.abs());
-    let rounded = if magnitude >= 0 { (value / scale).round() * scale } else { (value * scale).round() / scale };
-    format!("{rounded}")
+    if magnitude >= 0 { (value / scale).round() * scale } else { (value * scale).round() / scale }
 }

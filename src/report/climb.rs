@@ -7,6 +7,7 @@ use anstyle::Style;
 use super::text::{BAD, DIM, GOOD, HEAD, columns, styled, wrapped};
 use crate::planner::climb::{Climb, ClimbStep, RungChange};
 use crate::planner::packing::figure;
+use crate::planner::prices::two_digits;
 use crate::planner::{Severity, Tier};
 
 /// The whole climb.
@@ -57,7 +58,7 @@ fn row(step: &ClimbStep, first: bool) -> Vec<String> {
         .find(|tier| tier.tier == Tier::Database)
         .map_or_else(none, |tier| format!("{} x {} CPU", tier.replicas.max, figure(tier.per_replica.cpu.cores())));
     let cost = step.monthly_cost.as_ref().map_or_else(none, |cost| {
-        let (low, high) = (format!("{:.0}", cost.low), format!("{:.0}", cost.high));
+        let (low, high) = (two_digits(cost.low), two_digits(cost.high));
         if low == high { low } else { format!("{low}..{high}") }
     });
     let binding = step

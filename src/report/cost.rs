@@ -9,7 +9,8 @@ use crate::planner::{Plan, Sensitivity};
 /// Inputs shown of those that move the cost.
 const SHOWN: usize = 6;
 
-fn span(low: f64, high: f64) -> String {
+/// From one amount to another, each with the digits that a price list bears.
+pub(super) fn span(low: f64, high: f64) -> String {
     let (low, high) = (two_digits(low), two_digits(high));
     if low == high { low } else { format!("{low} to {high}") }
 }

@@ -139,10 +139,7 @@ fn changes(changes: &[&ProposedChange], with_class: bool) -> String {
 }
 
 fn cost(diff: &PlanDiff) -> String {
-    let span = |cost: &CostSpan| {
-        let (low, high) = (format!("{:.0}", cost.low), format!("{:.0}", cost.high));
-        if low == high { low } else { format!("{low} to {high}") }
-    };
+    let span = |cost: &CostSpan| super::cost::span(cost.low, cost.high);
     let currency = &diff.cost.currency;
     let Some(before) = &diff.cost_before else { return format!("  {} {currency}\n", span(&diff.cost)) };
     let ratio = if before.high > 0.0 { diff.cost.high / before.high } else { 1.0 };

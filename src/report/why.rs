@@ -200,8 +200,7 @@ fn demand(plan: &Plan) -> String {
 
 fn cost(plan: &Plan) -> String {
     let cost = &plan.monthly_cost;
-    let title =
-        format!("Cost of {}: {} to {} {} a month", plan.app, figure(cost.low), figure(cost.high), cost.currency);
+    let title = format!("Cost of {}: {} {} a month", plan.app, super::cost::span(cost.low, cost.high), cost.currency);
     let mut text = format!("{}\n", styled(HEAD, &title));
     for tier in &plan.tiers {
         let reasons = tier.reasons.iter().filter(|reason| reason.quantity.starts_with("monthlyCost."));

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use futures::StreamExt;
+use kube::api::{Api, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
+use scaledapp::api::ScaledApp;
 use serde_json::json;
 
-use crate::harness::app::{apps, child, condition, create, large, small};
+use crate::harness::app::{SOON, apps, change, child, condition, create, large, small};
 use crate::harness::operator::Operator;
 use crate::harness::{admin, eventually, world};
 
@@ -87,6 +89,41 @@ async fn a_status_is_small_has_one_ready_and_keeps_its_times() {
     operator.quiet().await;
     let later = apps(&client, &namespace).get("shop").await.unwrap().status.unwrap();
     assert_eq!(times, later.conditions.iter().map(|c| c.last_transition_time.clone()).collect::<Vec<_>>());
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn a_roll_out_is_told_by_the_first_status_of_a_changed_spec() {
+    let client = admin();
+    let namespace = world::namespace(&client).await;
+    create(&client, &namespace, &small("hello")).await;
+    let operator = Operator::start(&namespace);
+    child(&client, &namespace, "Deployment", "hello-web").await;
+    operator.quiet().await;
+    world::all_ready(&client, &namespace, "hello").await;
+    condition(&client, &namespace, "hello", "Reconciling", "False").await;
+    operator.quiet().await;
+    let image = json!([{"name": "web", "image": "registry.example/hello:1.1", "paths": ["/"]}]);
+    change(&client, &namespace, "hello", &json!({"services": image})).await;
+    let changed = apps(&client, &namespace).get("hello").await.unwrap();
+    let first = |app: ScaledApp| {
+        let found = app.status?.conditions.into_iter().find(|c| c.type_ == "Reconciling")?;
+        (found.observed_generation == changed.metadata.generation).then_some(found)
+    };
+    let version = changed.metadata.resource_version.clone().unwrap();
+    let mut events = apps(&client, &namespace).watch(&WatchParams::default(), &version).await.unwrap().boxed();
+    let mut told = first(changed.clone());
+    while told.is_none() {
+        let event = tokio::time::timeout(SOON, events.next()).await.expect("a status").unwrap().unwrap();
+        if let WatchEvent::Modified(app) = event {
+            told = first(app);
+        }
+    }
+    let told = told.unwrap();
+    assert_eq!((told.status.as_str(), told.reason.as_str()), ("True", "RollingOut"));
+    assert_eq!(told.message, "web: 1 of 1 ready, a roll-out is under way");
+    world::all_ready(&client, &namespace, "hello").await;
+    condition(&client, &namespace, "hello", "Reconciling", "False").await;
     operator.stop().await;
 }
 

@@ -130,6 +130,9 @@ impl TierFacts {
         if let Some(router) = self.router.filter(|router| router.ready < router.wanted) {
             let _ = write!(counts, ", {} of {} routers", router.ready, router.wanted);
         }
+        if !self.rolled && !self.is_short() {
+            counts.push_str(", a roll-out is under way");
+        }
         match self.unschedulable.as_ref().or(self.blocked.as_ref()) {
             Some(why) => format!("{counts}, {why}"),
             None => counts,

@@ -67,6 +67,17 @@ fn a_transition_time_changes_only_when_the_status_flips() {
 }
 
 #[test]
+fn members_that_are_replaced_are_a_roll_out_though_all_are_ready() {
+    let mut cache = tier(Tier::Cache, "cache", 3, 3);
+    cache.rolled = false;
+    let conditions = look(&facts(vec![tier(Tier::Web, "web", 1, 1), cache]), &[]);
+    let told = conditions.iter().find(|c| c.type_ == "Reconciling").unwrap();
+    assert_eq!((told.status.as_str(), told.reason.as_str()), ("True", "RollingOut"));
+    assert_eq!(told.message, "cache: 3 of 3 ready, a roll-out is under way");
+    assert_eq!(status(&conditions, "Degraded").0, "False");
+}
+
+#[test]
 fn a_refused_spec_stalls_and_keeps_serving() {
     let ready = look(&facts(vec![tier(Tier::Web, "web", 1, 1)]), &[]);
     let mut refused = facts(vec![tier(Tier::Web, "web", 1, 1)]);

@@ -220,7 +220,7 @@ fn growth(app: &ValidApp, catalogue: &Catalogue, demands: &Demands) -> Vec<Reaso
             )
             .with("users", figure(users))
             .with("bytesWritten", scaled(each.value.0 as f64))
-            .with("days", figure(days)),
+            .with("days", (days * 10.0).round() / 10.0),
         );
     }
     list

@@ -63,7 +63,10 @@ impl Facts<'_> {
             } else {
                 "step(base + max(maxmemory / fill, maxmemory + copy)), at least 96 MiB; maxmemory: live sessions * bytesEach / (1 - backlog)"
             },
-            if self.cached() { catalogue.zipf_web.because() } else { catalogue.session_bytes.because() },
+            ctx.app.cache.as_ref().filter(|_| self.cached()).map_or_else(
+                || catalogue.session_bytes.because(),
+                |cache| super::super::cache::popularity_source(catalogue, cache),
+            ),
         );
         let memory = self.with_content(self.with_room(memory.with("maxmemory", scaled(self.needed()))));
         let cpu = Reason::new(

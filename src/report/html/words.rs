@@ -1,6 +1,7 @@
 //! Numbers and sizes as the page writes them.
 
 use crate::planner::packing::{figure, size_text};
+use crate::planner::prices::to_two_digits;
 use crate::planner::{Replicas, Size};
 
 /// A number with as many decimals as mean something, thousands apart: `1,736,438`.
@@ -63,7 +64,7 @@ pub(super) fn graded(source: &str) -> (Option<char>, String) {
 
 /// `low to high`, or one number where they are the same.
 pub(super) fn money(low: f64, high: f64) -> String {
-    let (low, high) = (grouped(low.round()), grouped(high.round()));
+    let (low, high) = (grouped(to_two_digits(low)), grouped(to_two_digits(high)));
     if low == high { low } else { format!("{low} to {high}") }
 }
 
