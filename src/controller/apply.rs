@@ -193,11 +193,7 @@ impl Target<'_> {
 }
 
 /// Writes one object; the server's answer, where something was sent that may have changed it.
-async fn one(
-    ctx: &Context,
-    observed: &Observed,
-    desired: &DesiredObject,
-) -> Result<Option<DynamicObject>, ApplyError> {
+async fn one(ctx: &Context, observed: &Observed, desired: &DesiredObject) -> Result<Option<DynamicObject>, ApplyError> {
     let api = children::api(&ctx.client, &desired.kind, &observed.namespace);
     let target = Target { ctx, observed, desired, api };
     let live = target.live().await?;

@@ -173,7 +173,9 @@ fn peak(climb: &Loads<'_>, scale: &Scale) -> Result<Figure, ReportError> {
 fn cost(climb: &Loads<'_>, scale: &Scale) -> Result<Figure, ReportError> {
     let points: Vec<_> = climb.met().map(|(load, p)| (load, p.monthly_cost.low, p.monthly_cost.high)).collect();
     let summary = match (points.first(), points.last()) {
-        (Some(first), Some(last)) => format!("From {} to {} a month.", grouped(to_two_digits(first.1)), grouped(to_two_digits(last.2))),
+        (Some(first), Some(last)) => {
+            format!("From {} to {} a month.", grouped(to_two_digits(first.1)), grouped(to_two_digits(last.2)))
+        }
         _ => "Nothing is planned.".to_owned(),
     };
     let currency = climb.planned().next().map_or("", |(_, plan)| plan.monthly_cost.currency.as_str());
