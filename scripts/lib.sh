@@ -2,7 +2,6 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${SCALEDAPP_CACHE:-$HOME/.cache/scaledapp}
-HELM_VERSION=3.22.0
 # One target directory for all checkouts and both packages: dependencies are built once for each content.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/cargo}
 
@@ -44,18 +43,17 @@ need_packages() {
   return $status
 }
 
-# Prints the path of helm: the machine's own, or one built from its Go module.
+# Prints the path of helm: the machine's own, or the tool of the local cluster's Go module, with which it shares the libraries of Kubernetes.
 helm_binary() {
   if command -v helm >/dev/null; then command -v helm; return; fi
-  local helm=$CACHE/tools/helm-$HELM_VERSION
+  local version helm
+  version=$(awk '$1 == "helm.sh/helm/v3" {print $2}' "$ROOT/tests/cluster/go.mod")
+  helm=$CACHE/tools/helm-$version
   if [ ! -x "$helm" ]; then
-    printf 'building helm %s (two minutes)\n' "$HELM_VERSION" >&2
-    local work
-    work=$(mktemp -d)
-    PATH=$PATH:$CACHE/tools/go/bin CGO_ENABLED=0 GOBIN=$work go install -trimpath -ldflags '-s -w' "helm.sh/helm/v3/cmd/helm@v$HELM_VERSION" >&2
-    mkdir -p "${helm%/*}"
-    mv "$work/helm" "$helm"
-    rmdir "$work"
+    "$ROOT/tests/cluster/setup.sh" >&2
+    printf 'building helm %s (some minutes)\n' "$version" >&2
+    PATH=$PATH:$CACHE/tools/go/bin CGO_ENABLED=0 go build -C "$ROOT/tests/cluster" -trimpath -ldflags '-s -w' -o "$helm.new" helm.sh/helm/v3/cmd/helm >&2
+    mv "$helm.new" "$helm"
   fi
   printf '%s\n' "$helm"
 }
