@@ -80,6 +80,20 @@ where
     }
 }
 
+/// Worlds that several tests share.
+const SHARED: [&str; 2] = ["e2e-shop", "e2e-whole"];
+
+/// What a failed test leaves would take the processors of all that follow: its pods are shown, and it goes.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !SHARED.contains(&self.namespace.as_str()) {
+            let pods = kubectl_output(&["get", "pods", "-n", &self.namespace, "-o", "wide"], None);
+            eprintln!("{}", String::from_utf8_lossy(&pods.stdout));
+            kubectl_output(&["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"], None);
+        }
+    }
+}
+
 impl World {
     /// A namespace of its own for one test.
     pub async fn new(name: &str) -> Self {
