@@ -63,10 +63,10 @@ impl Facts<'_> {
             } else {
                 "step(base + max(maxmemory / fill, maxmemory + copy)), at least 96 MiB; maxmemory: live sessions * bytesEach / (1 - backlog)"
             },
-            ctx.app.cache.as_ref().filter(|_| self.cached()).map_or_else(
-                || catalogue.session_bytes.because(),
-                |cache| super::super::cache::popularity_source(catalogue, cache),
-            ),
+            match &ctx.app.cache {
+                Some(cache) if self.cached() => super::super::cache::popularity_source(catalogue, cache),
+                _ => catalogue.session_bytes.because(),
+            },
         );
         let memory = self.with_content(self.with_room(memory.with("maxmemory", scaled(self.needed()))));
         let cpu = Reason::new(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::ReportError;
 use super::charts::{self, Chart, Room, Row, Scale, Series};
 use super::page::{all_pods, titled};
-use super::words::{grouped, money, short, span};
+use super::words::{amount, grouped, money, short, span};
 use crate::api::Trigger;
 use crate::domain::{ValidApp, ValidLoad};
 use crate::planner::Catalogue;
@@ -13,7 +13,6 @@ use crate::planner::climb::{Climb, ClimbStep, RungState};
 use crate::planner::demand::daily_users;
 use crate::planner::falls::Fall;
 use crate::planner::ladder::OFFERED;
-use crate::planner::prices::to_two_digits;
 use crate::planner::{DemandFigures, Finding, Plan, Rung, Severity, Tier};
 
 /// A chart with its words.
@@ -173,9 +172,7 @@ fn peak(climb: &Loads<'_>, scale: &Scale) -> Result<Figure, ReportError> {
 fn cost(climb: &Loads<'_>, scale: &Scale) -> Result<Figure, ReportError> {
     let points: Vec<_> = climb.met().map(|(load, p)| (load, p.monthly_cost.low, p.monthly_cost.high)).collect();
     let summary = match (points.first(), points.last()) {
-        (Some(first), Some(last)) => {
-            format!("From {} to {} a month.", grouped(to_two_digits(first.1)), grouped(to_two_digits(last.2)))
-        }
+        (Some(first), Some(last)) => format!("From {} to {} a month.", amount(first.1), amount(last.2)),
         _ => "Nothing is planned.".to_owned(),
     };
     let currency = climb.planned().next().map_or("", |(_, plan)| plan.monthly_cost.currency.as_str());

@@ -62,9 +62,14 @@ pub(super) fn graded(source: &str) -> (Option<char>, String) {
     }
 }
 
-/// `low to high`, or one number where they are the same.
+/// An amount of money with the digits that a price list bears, thousands apart.
+pub(super) fn amount(value: f64) -> String {
+    grouped(to_two_digits(value))
+}
+
+/// `low to high`, or one amount where they are the same.
 pub(super) fn money(low: f64, high: f64) -> String {
-    let (low, high) = (grouped(to_two_digits(low)), grouped(to_two_digits(high)));
+    let (low, high) = (amount(low), amount(high));
     if low == high { low } else { format!("{low} to {high}") }
 }
 
