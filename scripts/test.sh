@@ -93,6 +93,14 @@ phase_e2e() {
   [ -n "${KEEP_CLUSTER:-}" ] || "$kins" down
 }
 
+# What each failed test said, a line each: of a long output often only the end is kept.
+causes() {
+  printf '\n'
+  cat "$LOGS"/*.log | awk '
+    cause { printf "%s: %s\n", cause, substr($0, 1, 700); cause = "" }
+    /^thread .* panicked at / { cause = $2 }'
+}
+
 # Counts of cargo's and go's closing lines, over all logs of this run.
 summary() {
   local passed failed skipped
@@ -101,7 +109,10 @@ summary() {
   failed=$(cat "$LOGS"/*.log | grep -aoE '^test result: .* ([0-9]+) failed' | grep -oE '[0-9]+ failed' | awk '{n += $1} END {print n + 0}')
   [ "$failed" -ge ${#FAILED[@]} ] || failed=${#FAILED[@]}
   skipped=$(cat "$LOGS"/*.log | grep -aoE '^test result: .* ([0-9]+) ignored' | grep -oE '[0-9]+ ignored' | awk '{n += $1} END {print n + 0}')
-  [ ${#FAILED[@]} -eq 0 ] || printf '\nfailed: %s (logs in %s)\n' "${FAILED[*]}" "${LOGS#"$ROOT"/}"
+  if [ ${#FAILED[@]} -gt 0 ]; then
+    causes
+    printf '\nfailed: %s (logs in %s)\n' "${FAILED[*]}" "${LOGS#"$ROOT"/}"
+  fi
   printf '\n%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 }
 

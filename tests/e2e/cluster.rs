@@ -80,8 +80,10 @@ where
     }
 }
 
+/// The world of the sample without every tier.
+pub const SMALL_SHOP: &str = "e2e-shop";
 /// Worlds that several tests share.
-const SHARED: [&str; 2] = ["e2e-shop", "e2e-whole"];
+const SHARED: [&str; 2] = [SMALL_SHOP, "e2e-whole"];
 
 /// What a failed test leaves would take the processors of all that follow: its pods are shown, and it goes.
 impl Drop for World {
@@ -89,7 +91,7 @@ impl Drop for World {
         if std::thread::panicking() && !SHARED.contains(&self.namespace.as_str()) {
             let pods = kubectl_output(&["get", "pods", "-n", &self.namespace, "-o", "wide"], None);
             eprintln!("{}", String::from_utf8_lossy(&pods.stdout));
-            kubectl_output(&["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"], None);
+            remove(&self.namespace);
         }
     }
 }
@@ -172,8 +174,15 @@ impl World {
 
     /// Removes the namespace without waiting for it.
     pub fn remove(self) {
-        kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
+        remove(&self.namespace);
     }
+}
+
+/// Removes a namespace, if it is there, without waiting for it. Its pods end at once: leaving slowly, as they would, they
+/// take the processors of the next test for a minute and a half.
+pub fn remove(namespace: &str) {
+    kubectl_output(&["delete", "namespace", namespace, "--wait=false", "--ignore-not-found"], None);
+    kubectl_output(&["delete", "pods", "-n", namespace, "--all", "--grace-period=0", "--force", "--wait=false"], None);
 }
 
 /// Applies manifests and returns what kubectl said.

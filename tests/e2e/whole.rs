@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cluster::{World, eventually, ingress_url};
+use crate::cluster::{SMALL_SHOP, World, eventually, ingress_url, remove};
 use crate::shop::apply_whole_shop;
 
 /// What the ingress answered to one request.
@@ -53,8 +53,10 @@ const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\
 
 const JSON: &str = "content-type: application/json";
 
-/// The shop with every tier, ready; shared by the tests that leave it as it is.
+/// The shop with every tier, ready; shared by the tests that leave it as it is. These run last, and the smaller shop that
+/// others shared before them goes.
 pub async fn whole_shop() -> World {
+    remove(SMALL_SHOP);
     let world = World::new("whole").await;
     apply_whole_shop(&world, &[]);
     world.ready("shop", Duration::from_secs(600)).await;

@@ -78,7 +78,7 @@ impl Shop {
 
     /// Views one page.
     pub async fn page(&self, path: &str) -> Outcome {
-        self.exchange(Method::GET, path, None).await.map_or_else(|failed| failed, |(status, _body)| judge(status))
+        self.exchange(Method::GET, path, None).await.map_or_else(|failed| failed, |(status, body)| judge(status, &body))
     }
 
     /// Places one order; only a 201 that names our key is an acknowledgement.
@@ -91,7 +91,7 @@ impl Shop {
                 _ => Outcome::Unexpected(201),
             },
             Ok((status, _body)) if status.is_success() => Outcome::Unexpected(status.as_u16()),
-            Ok((status, _body)) => judge(status),
+            Ok((status, body)) => judge(status, &body),
         }
     }
 
@@ -107,10 +107,37 @@ impl Shop {
     }
 }
 
-fn judge(status: StatusCode) -> Outcome {
+fn judge(status: StatusCode, body: &[u8]) -> Outcome {
     match status.as_u16() {
-        code if status.is_server_error() => Outcome::ServerError(code),
+        code if status.is_server_error() => Outcome::ServerError(code, sentence(body)),
         _ if status.is_success() => Outcome::Seen,
         code => Outcome::Unexpected(code),
+    }
+}
+
+const LONGEST_SENTENCE: usize = 200;
+
+/// What an answer says to a reader: its text without markup, as a line.
+fn sentence(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let mut in_tag = false;
+    let shown: String = text
+        .chars()
+        .map(|c| {
+            in_tag = c == '<' || in_tag && c != '>';
+            if in_tag || c == '>' { ' ' } else { c }
+        })
+        .collect();
+    shown.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST_SENTENCE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn a_sentence_is_the_text_without_markup() {
+        assert_eq!(sentence(b"<p class=\"note\">The shop\n  rests</p>, 2 > 1"), "The shop rests , 2 1");
+        assert_eq!(sentence(&[b'x'; 999]).len(), 200);
     }
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// What was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// A page view.
     Page,
@@ -22,8 +23,8 @@ pub enum Outcome {
     Seen,
     /// An order was acknowledged.
     Placed(Uuid),
-    /// Status 500 or above.
-    ServerError(u16),
+    /// Status 500 or above, and the sentence that came with it: it tells which tier answered.
+    ServerError(u16, String),
     /// An answer that is neither good nor a server's failure: the run is set up wrongly.
     Unexpected(u16),
     /// Refused, reset, cut short.
@@ -57,7 +58,11 @@ pub struct Tally {
     failures: BTreeMap<String, u64>,
     unexpected: BTreeMap<u16, u64>,
     failed_between: Option<(Duration, Duration)>,
+    first_failures: Vec<FailedSample>,
 }
+
+/// As many failures are told one by one.
+const TOLD_FAILURES: usize = 8;
 
 impl Tally {
     /// Counts one arrival.
@@ -66,6 +71,7 @@ impl Tally {
             Kind::Page => self.pages += 1,
             Kind::Order => self.orders += 1,
         }
+        let mut said = String::new();
         let failure = match &sample.outcome {
             Outcome::Seen => return self.took.push(sample.took),
             Outcome::Placed(_) => {
@@ -76,11 +82,23 @@ impl Tally {
                 *self.unexpected.entry(*status).or_default() += 1;
                 return;
             }
-            Outcome::ServerError(status) => status.to_string(),
+            Outcome::ServerError(status, sentence) => {
+                said.clone_from(sentence);
+                status.to_string()
+            }
             Outcome::Transport => "transport".to_owned(),
             Outcome::TimedOut => "timeout".to_owned(),
             Outcome::NotSent => "notSent".to_owned(),
         };
+        if self.first_failures.len() < TOLD_FAILURES {
+            self.first_failures.push(FailedSample {
+                kind: sample.kind,
+                failure: failure.clone(),
+                at_seconds: sample.at.as_secs_f64(),
+                took_seconds: sample.took.as_secs_f64(),
+                said,
+            });
+        }
         *self.failures.entry(failure).or_default() += 1;
         let first = self.failed_between.map_or(sample.at, |(first, _)| first.min(sample.at));
         let last = self.failed_between.map_or(sample.at, |(_, last)| last.max(sample.at));
@@ -105,6 +123,7 @@ impl Tally {
             p99_milliseconds: percentile(&self.took, 99),
             failed_between_seconds: self.failed_between.map(|(first, last)| (first.as_secs_f64(), last.as_secs_f64())),
             failures: self.failures,
+            first_failures: self.first_failures,
             unexpected: self.unexpected,
         }
     }
@@ -125,6 +144,22 @@ fn longest_gap(acknowledged: &[Duration], length: Duration) -> Duration {
 fn percentile(sorted: &[Duration], percent: usize) -> Option<f64> {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).map(|took| took.as_secs_f64() * 1000.0)
+}
+
+/// A failure, told by itself.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedSample {
+    /// What was asked for.
+    pub kind: Kind,
+    /// Status or kind of the failure.
+    pub failure: String,
+    /// When it ended, from the start of the run.
+    pub at_seconds: f64,
+    /// From the scheduled arrival to its end.
+    pub took_seconds: f64,
+    /// What the answer said.
+    pub said: String,
 }
 
 /// The figures of a run; the names are those of the JSON line.
@@ -153,6 +188,8 @@ pub struct Report {
     pub failed_between_seconds: Option<(f64, f64)>,
     /// Failures by status or kind.
     pub failures: BTreeMap<String, u64>,
+    /// The first failures, one by one.
+    pub first_failures: Vec<FailedSample>,
     /// Other answers that were not asked for, by status; they are neither ok nor failed.
     pub unexpected: BTreeMap<u16, u64>,
 }
@@ -211,7 +248,7 @@ mod tests {
         let outcomes = [
             (Kind::Page, Outcome::Seen),
             (Kind::Order, Outcome::Placed(Uuid::nil())),
-            (Kind::Order, Outcome::ServerError(503)),
+            (Kind::Order, Outcome::ServerError(503, "no pod".to_owned())),
             (Kind::Page, Outcome::Unexpected(404)),
             (Kind::Page, Outcome::Transport),
             (Kind::Order, Outcome::TimedOut),
@@ -224,5 +261,7 @@ mod tests {
         assert_eq!((report.requests, report.ok, report.failed, report.acknowledged), (7, 2, 4, 1));
         assert_eq!(report.unexpected.get(&404), Some(&1));
         assert_eq!(report.failures.get("503"), Some(&1));
+        let told: Vec<_> = report.first_failures.iter().map(|f| (f.failure.as_str(), f.said.as_str())).collect();
+        assert_eq!(told, [("503", "no pod"), ("transport", ""), ("timeout", ""), ("notSent", "")]);
     }
 }

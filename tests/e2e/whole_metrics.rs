@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use serde_json::Value;
 
-use crate::cluster::{World, eventually, kubectl_output};
+use crate::cluster::{World, eventually};
 use crate::whole::{upload, whole_shop};
 
 /// Component and port of what the chart's PodMonitors read.
@@ -26,12 +26,11 @@ const SHOWN: [(&str, u16); 12] = [
 ];
 
 /// Names of the figures that a pod shows, through the API server.
-fn names(world: &World, pod: &str, port: u16) -> BTreeSet<String> {
+async fn names(world: &World, pod: &str, port: u16) -> BTreeSet<String> {
     let path = format!("/api/v1/namespaces/{}/pods/{pod}:{port}/proxy/metrics", world.namespace);
-    let output = kubectl_output(&["get", "--raw", &path], None);
-    assert!(output.status.success(), "{pod}:{port}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
+    let request = hyper::Request::get(path).body(Vec::new()).expect("a request");
+    let text = world.client.request_text(request).await.unwrap_or_else(|error| panic!("{pod}:{port}: {error}"));
+    text.lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split(['{', ' ']).next())
         .map(str::to_owned)
@@ -45,7 +44,7 @@ async fn shown(world: &World) -> BTreeSet<String> {
         let pods = world.pods_of(component).await;
         assert!(!pods.is_empty(), "no pod of {component}");
         for pod in &pods {
-            all.extend(names(world, &pod.name_any(), port));
+            all.extend(names(world, &pod.name_any(), port).await);
         }
     }
     all
