@@ -31,13 +31,14 @@ phase_check() {
   # Not before: it compiles again what helm is being built from.
   [ -z "${ALL:-}" ] || start_ahead
   run format-shop cargo fmt --all --check --manifest-path examples/shop/Cargo.toml
-  run clippy cargo clippy --quiet --locked --all-targets -- -D warnings
+  run clippy cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
   run clippy-e2e cargo clippy --quiet --locked --test e2e --test control_plane -- -D warnings
   run clippy-shop cargo clippy --quiet --locked --all-targets --manifest-path examples/shop/Cargo.toml -- -D warnings
 }
 
 phase_unit() {
   run unit cargo test --locked --no-fail-fast
+  run thorough cargo test --locked --no-fail-fast --release --package scaledapp-thorough
   run shop cargo test --locked --no-fail-fast --manifest-path examples/shop/Cargo.toml
 }
 

@@ -108,9 +108,20 @@ impl From<MeasureError> for CliError {
     }
 }
 
+/// A task that panics alone would leave an operator that looks alive and does nothing; started again it begins from what
+/// the cluster says.
+fn panics_end_the_process() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        std::process::abort();
+    }));
+}
+
 /// Runs the command line of this process.
 #[must_use]
 pub fn run() -> ExitCode {
+    panics_end_the_process();
     let result = match Cli::parse().command {
         Command::Plan(args) => plan::run(&args),
         Command::Diff(args) => diff::run(&args),

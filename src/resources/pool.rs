@@ -201,7 +201,7 @@ fn router(context: &Context<'_>, images: &EngineImages, settings: &PoolSettings)
         resources: Some(pod::resources(context, &settings.router)),
         security_context: Some(pod::engine_container_security()),
         startup_probe: Some(pod::http_probe("/healthz", "router-health", 1, 60)),
-        readiness_probe: Some(pod::http_probe("/healthz", "router-health", 2, 2)),
+        readiness_probe: Some(pod::http_probe("/readyz", "router-health", 2, 2)),
         liveness_probe: Some(pod::http_probe("/healthz", "router-health", 10, 3)),
         volume_mounts: Some(vec![
             mount("router-config", "/etc/haproxy", true),

@@ -4,7 +4,7 @@
 //! both only at its start.
 
 use super::Context;
-use super::router::{self, HEALTH, RESOLVE, RESOLVERS};
+use super::router::{self, RESOLVE, RESOLVERS, STARTED};
 use crate::api::Pooling;
 use crate::planner::{PoolSettings, Tier};
 
@@ -100,7 +100,7 @@ global
   stats socket /run/haproxy/admin.sock mode 660 level admin
   hard-stop-after 30s
   lua-load /usr/local/share/haproxy/hold.lua
-
+{STARTED}
 defaults
   log global
   mode tcp
@@ -148,6 +148,7 @@ backend read
   http-check expect status 200
 {read}
 # About the router itself, never about the database behind it.
-{HEALTH}"
+{health}",
+        health = router::health("nbsrv(write) eq 1"),
     )
 }

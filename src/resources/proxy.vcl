@@ -10,7 +10,8 @@ import xkey;
 backend origin {
   .host = "$origin$";
   .port = "$port$";
-  .connect_timeout = 1s;
+  # What does not take a connection within this time is gone or overrun: better another edge than another second.
+  .connect_timeout = 400ms;
   .first_byte_timeout = $patience$s;
   .between_bytes_timeout = $patience$s;
 }
@@ -142,7 +143,7 @@ sub vcl_backend_response {
 sub vcl_backend_error {
   call keep_the_old_copy;
   # Another connection may lead to another edge: with half of them gone, one of a hundred fetches fails seven times.
-  if (bereq.retries < 6 && std.time2real(now, 0.0) - std.real(bereq.http.x-scaledapp-began, 0.0) < 2.0) {
+  if (bereq.retries < 6 && std.time2real(now, 0.0) - std.real(bereq.http.x-scaledapp-began, 0.0) < 3.0) {
     return (retry);
   }
   set beresp.ttl = 1s;

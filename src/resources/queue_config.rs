@@ -207,8 +207,9 @@ pub fn router(context: &Context<'_>, settings: &QueueSettings, slots: u32) -> St
 ",
         router::RESOLVE,
     );
-    let preamble = router::preamble(settings.router_max_connections, &defaults);
     let majority = settings.quorum / 2 + 1;
+    let found = format!("nbsrv(members) ge {majority}");
+    let preamble = router::preamble(settings.router_max_connections, &defaults, &found);
     let servers: Vec<String> = (0..slots)
         .map(|ordinal| format!("  {} check\n", router::server(context, Tier::Queue, ordinal, 5672)))
         .collect();

@@ -35,7 +35,8 @@ const AUTH: &str = "AUTH monitor ${MONITOR_PASSWORD}";
 /// `haproxy.cfg`.
 #[must_use]
 pub(super) fn config(context: &Context<'_>, store: &Store<'_>) -> String {
-    let mut text = router::preamble(store.settings.router_max_connections, &format!("{CHECKS} {}\n", router::RESOLVE));
+    let defaults = format!("{CHECKS} {}\n", router::RESOLVE);
+    let mut text = router::preamble(store.settings.router_max_connections, &defaults, "nbsrv(master) eq 1");
     push(
         &mut text,
         format_args!(

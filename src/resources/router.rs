@@ -139,7 +139,7 @@ impl Router<'_> {
             resources: Some(pod::resources(context, &self.size)),
             security_context: Some(pod::engine_container_security()),
             startup_probe: Some(pod::http_probe("/healthz", "health", 1, 60)),
-            readiness_probe: Some(pod::http_probe("/healthz", "health", 2, 2)),
+            readiness_probe: Some(pod::http_probe("/readyz", "health", 2, 2)),
             liveness_probe: Some(Probe { timeout_seconds: Some(5), ..pod::http_probe("/healthz", "health", 10, 6) }),
             lifecycle: Some(rollout::stop_after(STOP_AFTER_SECONDS)),
             volume_mounts: Some(vec![mount("config", "/etc/haproxy", true), mount("run", "/run/haproxy", false)]),
@@ -179,22 +179,35 @@ resolvers cluster
   hold obsolete 0s
 ";
 
-/// Where a router tells about itself, the pool's too.
-pub const HEALTH: &str = "\
-frontend health
+/// Where a router tells about itself, the pool's too. Ready is who has found out once who serves, which `found` says, or has
+/// looked for 20 seconds: a new pod gets no session that it would have to hold, and what happens behind it afterwards never
+/// takes it out. Servers count as alive until each has been asked, hence the first two seconds.
+#[must_use]
+pub fn health(found: &str) -> String {
+    format!(
+        r#"frontend health
   mode http
   bind :8405
   timeout client 10s
-  http-request return status 200 content-type text/plain string \"ok\\n\" if { path /healthz }
-  http-request use-service prometheus-exporter if { path /metrics }
+  http-request return status 200 content-type text/plain string "ok\n" if {{ path /healthz }}
+  http-request set-var(proc.ready) bool(true) if {{ {found} }} {{ date,sub(proc.started) ge 2 }}
+  http-request set-var(proc.ready) bool(true) if {{ date,sub(proc.started) ge 20 }}
+  http-request return status 200 content-type text/plain string "ready\n" if {{ path /readyz }} {{ var(proc.ready) -m found }}
+  http-request return status 503 content-type text/plain string "looking for who serves\n" if {{ path /readyz }}
+  http-request use-service prometheus-exporter if {{ path /metrics }}
   stats enable
   stats uri /stats
-";
+"#
+    )
+}
+
+/// Line of the section `global` that [`health`] counts from.
+pub const STARTED: &str = "  set-var proc.started date()\n";
 
 /// The beginning of every router's configuration: TCP, patient sessions, members by names that are read at the start
-/// and when a Service is made anew. `defaults` adds to the section of that name.
+/// and when a Service is made anew. `defaults` adds to the section of that name; `found` is as [`health`] wants it.
 #[must_use]
-pub fn preamble(max_connections: u32, defaults: &str) -> String {
+pub fn preamble(max_connections: u32, defaults: &str, found: &str) -> String {
     // Each session in and out, and checks.
     let most = 2 * max_connections + 256;
     format!(
@@ -204,7 +217,7 @@ global
   maxconn {most}
   stats socket /run/haproxy/admin.sock mode 660 level admin
   hard-stop-after {FINISH_SECONDS}s
-
+{STARTED}
 defaults
   log global
   mode tcp
@@ -217,8 +230,9 @@ defaults
 {defaults}
 {RESOLVERS}
 # About the router itself, never about the members behind it.
-{HEALTH}
-"
+{health}
+",
+        health = health(found),
     )
 }
 

@@ -111,6 +111,7 @@ impl Tally {
         self.took.sort_unstable();
         self.acknowledged.sort_unstable();
         let failed = self.failures.values().sum();
+        let gap = (self.orders > 0).then(|| longest_gap(&self.acknowledged, length));
         Report {
             requests: self.pages + self.orders,
             pages: self.pages,
@@ -118,7 +119,8 @@ impl Tally {
             ok: self.took.len() as u64,
             failed,
             acknowledged: self.acknowledged.len() as u64,
-            longest_gap_seconds: (self.orders > 0).then(|| longest_gap(&self.acknowledged, length).as_secs_f64()),
+            longest_gap_seconds: gap.map(|(from, to)| (to - from).as_secs_f64()),
+            longest_gap_between_seconds: gap.map(|(from, to)| (from.as_secs_f64(), to.as_secs_f64())),
             p50_milliseconds: percentile(&self.took, 50),
             p99_milliseconds: percentile(&self.took, 99),
             failed_between_seconds: self.failed_between.map(|(first, last)| (first.as_secs_f64(), last.as_secs_f64())),
@@ -129,12 +131,14 @@ impl Tally {
     }
 }
 
-/// The longest time without an acknowledged order, from the start of the run to its end.
-fn longest_gap(acknowledged: &[Duration], length: Duration) -> Duration {
+/// Begin and end of the longest time without an acknowledged order, from the start of the run to its end.
+fn longest_gap(acknowledged: &[Duration], length: Duration) -> (Duration, Duration) {
     let mut last = Duration::ZERO;
-    let mut longest = Duration::ZERO;
+    let mut longest = (Duration::ZERO, Duration::ZERO);
     for &at in acknowledged.iter().chain([&length]) {
-        longest = longest.max(at.saturating_sub(last));
+        if at.saturating_sub(last) > longest.1 - longest.0 {
+            longest = (last, at);
+        }
         last = last.max(at);
     }
     longest
@@ -180,6 +184,8 @@ pub struct Report {
     pub acknowledged: u64,
     /// Longest time without an acknowledged order; none when no order was asked for.
     pub longest_gap_seconds: Option<f64>,
+    /// When it began and ended, from the start of the run.
+    pub longest_gap_between_seconds: Option<(f64, f64)>,
     /// Median time of good answers, from their scheduled arrival.
     pub p50_milliseconds: Option<f64>,
     /// 99th percentile of the same.
@@ -227,10 +233,10 @@ mod tests {
 
     #[test]
     fn gaps_count_from_the_start_and_to_the_end() {
-        assert_eq!(longest_gap(&[s(1), s(2), s(6)], s(8)), s(4));
-        assert_eq!(longest_gap(&[s(5), s(6)], s(8)), s(5));
-        assert_eq!(longest_gap(&[s(1)], s(8)), s(7));
-        assert_eq!(longest_gap(&[], s(8)), s(8));
+        assert_eq!(longest_gap(&[s(1), s(2), s(6)], s(8)), (s(2), s(6)));
+        assert_eq!(longest_gap(&[s(5), s(6)], s(8)), (s(0), s(5)));
+        assert_eq!(longest_gap(&[s(1)], s(8)), (s(1), s(8)));
+        assert_eq!(longest_gap(&[], s(8)), (s(0), s(8)));
     }
 
     #[test]

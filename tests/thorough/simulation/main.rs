@@ -1,15 +1,15 @@
 //! Whether a plan bears what it was made for: the planned web, worker and database tiers of random specs under a
 //! queueing simulation, and whether they are larger than they must be.
 //!
-//! `cargo test --test simulation -- --nocapture` prints the distributions of docs/evidence/simulation.md.
+//! `cargo test --release -p scaledapp-thorough --test simulation -- --nocapture` prints the distributions of docs/evidence/simulation.md.
 //! `SCALEDAPP_SEED` takes other specs than the ones of CI.
 
 mod database;
 mod queue;
-#[path = "../common/random.rs"]
+#[path = "../../common/random.rs"]
 mod random;
 mod scene;
-#[path = "../common/specs.rs"]
+#[path = "../../common/specs.rs"]
 mod specs;
 mod work;
 mod worker;

@@ -3,10 +3,11 @@
 //! The specs follow from a seed, so that a run is the same everywhere; `SCALEDAPP_SEED` draws others and
 //! `SCALEDAPP_CASES` more. A case that fails is made smaller, field by field, before it is shown.
 
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "common/random.rs"]
+#[path = "../common/random.rs"]
 mod random;
-#[path = "common/specs.rs"]
+#[path = "../common/specs.rs"]
 mod specs;
 
 use std::collections::BTreeMap;
