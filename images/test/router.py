@@ -145,7 +145,7 @@ def start_router():
     os.chmod(root + "/run/haproxy", 0o777)
     with open(TEST + "router.cfg") as file:
         config = file.read()
-    config = re.sub(r"(server shop-database-(\d)) \S+", lambda m: f"{m[1]} {address(int(m[2]))}:5432", config)
+    config = re.sub(r"(?m)^(  server shop-database-(\d)) \S+", lambda m: f"{m[1]} {address(int(m[2]))}:5432", config)
     with open(root + "/tmp/router.cfg", "w") as file:
         file.write(config)
     return in_image(root, ["/usr/sbin/haproxy", "-W", "-db", "-f", "/tmp/router.cfg"], "/tmp/router.log")
@@ -379,6 +379,25 @@ def reads(world):
     reader.running = pooled.running = False
 
 
+def silent_replica(world):
+    """A replica stands still, Patroni and PostgreSQL, as on a starved node. The checks believe in it for 15 s; new sessions must not."""
+    fault = time.monotonic()
+    world.signal_rest(2, signal.SIGSTOP)
+    world.postgres[2].send_signal(signal.SIGSTOP)
+    waits, errors = [], []
+    while time.monotonic() - fault < 10:
+        begun = time.monotonic()
+        try:
+            psycopg2.connect(host="127.0.0.1", port=5002, user="app", password=PASSWORD, dbname="app", connect_timeout=12).close()
+        except psycopg2.Error as error:
+            errors.append(str(error).strip())
+        waits.append(time.monotonic() - begun)
+    world.postgres[2].send_signal(signal.SIGCONT)
+    world.signal_rest(2, signal.SIGCONT)
+    print(f"{'replica silent':34} {len(waits)} new sessions in 10 s, the longest log-in {max(waits):.2f} s, errors {len(errors)}", flush=True)
+    assert max(waits) < 2 and not errors, errors[:3]
+
+
 def console(world):
     """The agent's way in: same uid over the socket, no password; nobody over the network."""
     script = ("import psycopg2; c = psycopg2.connect(host='/run/pgbouncer/run/pgbouncer', port=6432, user='pgbouncer', dbname='pgbouncer'); "
@@ -393,7 +412,7 @@ def console(world):
     assert refused_at_network
 
 
-CASES = [flip, demoted, refused, killed, lost, outage, reads, console, frozen_short, frozen, leftovers]
+CASES = [flip, demoted, refused, killed, lost, outage, reads, silent_replica, console, frozen_short, frozen, leftovers]
 
 
 def main():

@@ -3,8 +3,8 @@
 //! Must never hold what changes when the database grows from one member to three: the pool reads
 //! both only at its start.
 
-use super::Context;
 use super::router::{self, RESOLVE, RESOLVERS, STARTED};
+use super::{Context, names};
 use crate::api::Pooling;
 use crate::planner::{PoolSettings, Tier};
 
@@ -90,6 +90,12 @@ pub fn router(context: &Context<'_>, settings: &PoolSettings, slots: u32) -> Str
     };
     let write = lines("");
     let read = lines(" agent-check agent-port 8009 agent-inter 1s");
+    let chosen: String = (0..slots)
+        .map(|ordinal| {
+            let name = names::engine_member(&context.app.name, Tier::Database, ordinal);
+            format!("  use-server {name} if {{ var(txn.taker) -m str {name} }}\n")
+        })
+        .collect();
     // Direct sessions and the pool's server connections, each in and out, and checks.
     let most = 2 * (settings.write_connections + settings.read_connections) + 256;
     format!(
@@ -140,9 +146,10 @@ backend write
   http-check expect string '\"role\": \"primary\"'
 {write}
 # The lag agent says down for a replica over maxLag; one that does not answer changes nothing.
+# A new session goes to the replica that has just said that it takes one.
 backend read
   balance leastconn
-  option httpchk
+{chosen}  option httpchk
   http-check connect port 8008
   http-check send meth OPTIONS uri /replica ver HTTP/1.0
   http-check expect status 200

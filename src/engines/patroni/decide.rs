@@ -88,7 +88,12 @@ pub fn next_step(state: &DatabaseState, wanted: &Wanted<'_>) -> Step {
     if let Some(reason) = unhealthy(state, leader, primary) {
         return Step::Wait(reason);
     }
-    roll(state, leader, primary)
+    match roll(state, leader, primary) {
+        Step::RestartReplica(..) | Step::RestartSole(..) | Step::Switchover { .. } if state.pools_roll => {
+            Step::Wait("the pool's pods, of which some come and go".to_owned())
+        }
+        step => step,
+    }
 }
 
 /// New pods, one after the other, for members whose tokens are void. No primary is asked for: without tokens

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use hyper::Method;
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -54,6 +54,7 @@ pub async fn observe(client: &Client, app: &ValidApp) -> Result<DatabaseState, E
         members,
         config: None,
         pools: pools.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).filter_map(address).collect(),
+        pools_roll: pools_roll(client, app, &pools).await?,
     };
     let primary = state.primary().and_then(|(member, _)| member.ip);
     state.config = ask(primary, "/config").await.filter(Value::is_object);
@@ -64,6 +65,28 @@ async fn pods_of(client: &Client, app: &ValidApp, part: &Part<'_>) -> Result<Vec
     let selector: Vec<String> = part.selector(app).into_iter().map(|(key, value)| format!("{key}={value}")).collect();
     let api: Api<Pod> = Api::namespaced(client.clone(), &app.namespace);
     Ok(api.list(&ListParams::default().labels(&selector.join(","))).await?.items)
+}
+
+/// Whether pods of the pool come or go by a roll-out. One that is stuck, by its controller's word, is waited for by nobody, nor is a pod
+/// that leaves a lost node.
+async fn pools_roll(client: &Client, app: &ValidApp, pods: &[Pod]) -> Result<bool, EngineError> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), &app.namespace);
+    let Some(pool) = deployments.get_opt(&names::pool(&app.name)).await? else { return Ok(false) };
+    Ok(rolls(&pool) || pods.iter().any(|pod| pod.metadata.deletion_timestamp.is_some() && is_ready(pod)))
+}
+
+fn rolls(deployment: &Deployment) -> bool {
+    let status = deployment.status.clone().unwrap_or_default();
+    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let updated = status.updated_replicas.unwrap_or(0);
+    let stuck = status.conditions.iter().flatten().any(|c| c.type_ == "Progressing" && c.status == "False");
+    let seen = status.observed_generation >= deployment.metadata.generation;
+    !seen || !stuck && (updated < wanted || status.replicas.unwrap_or(0) > updated)
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
 /// The JSON of an answer, whatever its status: Patroni tells its state with a 503 as well.
@@ -84,17 +107,42 @@ pub(super) fn member(pod: &Pod, scope: &str) -> Option<Member> {
     let containers = status.container_statuses.unwrap_or_default();
     let running =
         containers.iter().any(|c| c.name == "postgres" && c.state.as_ref().is_some_and(|s| s.running.is_some()));
-    let conditions = status.conditions.unwrap_or_default();
     Some(Member {
         ordinal,
         uid: pod.metadata.uid.clone().unwrap_or_default(),
         ip: address(pod),
         revision: pod.metadata.labels.as_ref()?.get("controller-revision-hash")?.clone(),
-        ready: conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"),
+        ready: is_ready(pod),
         terminating: pod.metadata.deletion_timestamp.is_some(),
         running,
         token_void: false,
         report: None,
         name,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pool(status: &Value) -> Deployment {
+        let whole = json!({"metadata": {"generation": 4}, "spec": {"replicas": 3, "selector": {}, "template": {}}, "status": status});
+        serde_json::from_value(whole).unwrap()
+    }
+
+    #[test]
+    fn a_pool_rolls_until_only_new_pods_are_left_or_it_is_stuck() {
+        let done = json!({"observedGeneration": 4, "replicas": 3, "updatedReplicas": 3});
+        assert!(!rolls(&pool(&done)));
+        assert!(rolls(&pool(&json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 3}))), "not seen yet");
+        assert!(rolls(&pool(&json!({"observedGeneration": 4, "replicas": 4, "updatedReplicas": 1}))), "under way");
+        assert!(
+            rolls(&pool(&json!({"observedGeneration": 4, "replicas": 4, "updatedReplicas": 3}))),
+            "an old one is left"
+        );
+        let stuck = json!({"observedGeneration": 4, "replicas": 4, "updatedReplicas": 1,
+            "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]});
+        assert!(!rolls(&pool(&stuck)), "stuck");
+    }
 }

@@ -22,6 +22,8 @@ pub struct DatabaseState {
     pub config: Option<Value>,
     /// Addresses of the pools' pods.
     pub pools: Vec<IpAddr>,
+    /// Whether the pools' pods are being replaced: one that leaves takes no pause, and one that comes knows no member yet.
+    pub pools_roll: bool,
 }
 
 /// One member.

@@ -63,6 +63,7 @@ fn three(settings: &DatabaseSettings) -> DatabaseState {
         members: vec![member(0, Role::Primary), member(1, Role::Replica), member(2, Role::Replica)],
         config: Some(database_config::dynamic(settings, 3, true)),
         pools: Vec::new(),
+        pools_roll: false,
     }
 }
 
@@ -91,6 +92,23 @@ fn nothing_is_done_to_what_is_as_planned() {
     let settings = settings();
     assert_eq!(next_step(&three(&settings), &Wanted::new(&settings, 3)), Step::Done);
     assert_eq!(next_step(&one(&settings), &Wanted::new(&settings, 1)), Step::Done);
+}
+
+#[test]
+fn nobody_is_restarted_while_the_pools_pods_come_and_go() {
+    let settings = settings();
+    let mut state = three(&settings);
+    state.pools_roll = true;
+    assert_eq!(next_step(&state, &Wanted::new(&settings, 3)), Step::Done);
+    for stale in [2, 0] {
+        let mut state = state.clone();
+        OLD.clone_into(&mut state.members[stale].revision);
+        assert!(is_waiting(&next_step(&state, &Wanted::new(&settings, 3))), "member {stale}");
+    }
+    let mut sole = one(&settings);
+    OLD.clone_into(&mut sole.members[0].revision);
+    sole.pools_roll = true;
+    assert!(is_waiting(&next_step(&sole, &Wanted::new(&settings, 1))));
 }
 
 #[test]
