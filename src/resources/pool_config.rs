@@ -90,12 +90,12 @@ pub fn router(context: &Context<'_>, settings: &PoolSettings, slots: u32) -> Str
     };
     let write = lines("");
     let read = lines(" agent-check agent-port 8009 agent-inter 1s");
-    let chosen: String = (0..slots)
-        .map(|ordinal| {
-            let name = names::engine_member(&context.app.name, Tier::Database, ordinal);
-            format!("  use-server {name} if {{ var(txn.taker) -m str {name} }}\n")
-        })
-        .collect();
+    let chosen = |ordinal| {
+        let name = names::engine_member(&context.app.name, Tier::Database, ordinal);
+        format!("  use-server {name} if {{ var(txn.taker) -m str {name} }}\n")
+    };
+    let chosen: Vec<String> = (0..slots).map(chosen).collect();
+    let chosen = chosen.concat();
     // Direct sessions and the pool's server connections, each in and out, and checks.
     let most = 2 * (settings.write_connections + settings.read_connections) + 256;
     format!(

@@ -119,7 +119,7 @@ impl Tally {
             ok: self.took.len() as u64,
             failed,
             acknowledged: self.acknowledged.len() as u64,
-            longest_gap_seconds: gap.map(|(from, to)| (to - from).as_secs_f64()),
+            longest_gap_seconds: gap.map(|(from, to)| to.saturating_sub(from).as_secs_f64()),
             longest_gap_between_seconds: gap.map(|(from, to)| (from.as_secs_f64(), to.as_secs_f64())),
             p50_milliseconds: percentile(&self.took, 50),
             p99_milliseconds: percentile(&self.took, 99),
@@ -136,7 +136,7 @@ fn longest_gap(acknowledged: &[Duration], length: Duration) -> (Duration, Durati
     let mut last = Duration::ZERO;
     let mut longest = (Duration::ZERO, Duration::ZERO);
     for &at in acknowledged.iter().chain([&length]) {
-        if at.saturating_sub(last) > longest.1 - longest.0 {
+        if at.saturating_sub(last) > longest.1.saturating_sub(longest.0) {
             longest = (last, at);
         }
         last = last.max(at);
