@@ -43,6 +43,7 @@ page() { curl -sf --noproxy '*' --max-time 3 -H "Host: hello.example" "http://12
 secure_page() { curl -skf --noproxy '*' --max-time 3 -H "Host: hello.example" "https://127.0.0.1:$((18443 + OFFSET))/"; }
 node_ready() { [ "$(kubectl get node "$KINS_NAME-$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = "$2" ]; }
 answering_pods() { for _ in $(seq 30); do page; done | sort -u | wc -l; }
+each_worker_answers() { local pods; pods=$(answering_pods); [ "$pods" = 3 ] || { echo "$pods of 3 pods answer" >&2; return 1; }; }
 volume_pod() { # NAME NODE ARGS [PHASE]: waits until it has ended, unless another phase is named
   sed -e "s/NAME/$1/; s/NODE/$KINS_NAME-$2/" -e "s#ARGS#$3#" test/volume-pod.yaml | kubectl apply -f - &&
     kubectl wait --for=jsonpath='{.status.phase}'="${4:-Succeeded}" "pod/$1" --timeout=60s
@@ -99,7 +100,8 @@ begin "the hello page through the ingress, from a pod on each worker"
 quiet kubectl apply -f test/hello.yaml
 quiet kubectl rollout status deployment/hello --timeout=60s
 eventually 20 page
-[ "$(answering_pods)" = 3 ]
+# The ingress controller learns of the pods one by one.
+eventually 20 each_worker_answers
 eventually 10 secure_page; passed
 
 begin "cluster DNS, from a pod to a Service and from a node"
