@@ -381,7 +381,7 @@ fn live_without_a_cluster_says_what_is_missing() {
     assert!(code == 2 && err.contains("--live"), "{err}");
 }
 
-/// Every field and every constant is explained, and found by its name.
+/// Constants are listed, and each is found by its name.
 #[test]
 fn constants_are_explained_by_name() {
     let (code, list, _) = scaledapp(&["explain", "constants"]);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use strum::IntoStaticStr;
 
 use crate::engines::EngineError;
-use crate::engines::patroni::{self, DatabaseState, Outcome, Step, Truth, Wanted};
+use crate::engines::patroni::{self, DatabaseState, Outcome, Truth, Wanted};
 use crate::planner::{Finding, FindingKind, Plan, Replicas, Severity, Tier, TierSettings};
 use crate::resources::Passwords;
 
@@ -84,11 +84,7 @@ pub async fn converge(
     if state.members.is_empty() {
         return Ok(());
     }
-    let restarts = matches!(
-        patroni::next_step(state, &wanted),
-        Step::RestartReplica(..) | Step::RestartSole(..) | Step::Switchover { .. }
-    );
-    if restarts && !window::is_open(accepted.app.changes.window.as_ref(), now) {
+    if patroni::next_step(state, &wanted).restarts() && !window::is_open(accepted.app.changes.window.as_ref(), now) {
         return Err(DatabaseError::WindowClosed);
     }
     match patroni::converge(&ctx.client, &accepted.app, passwords, state, &wanted).await? {

@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 
+use super::router::{self, STARTED};
 use super::routes::{DRAWS, Route, public_services, routes};
 use super::{Context, edge, edge_limits, edge_proxy_config, meta, names, proxy};
 use crate::api::LoadBalancing;
@@ -53,8 +54,7 @@ global
   nbthread {threads}
   stats socket /run/haproxy/admin.sock mode 660 level admin
   hard-stop-after {HARD_STOP_SECONDS}s
-  set-var proc.started date()
-{proxy}
+{STARTED}{proxy}
 defaults
   mode http
   log global
@@ -219,20 +219,15 @@ fn admin(context: &Context<'_>) -> String {
 ",
         port = edge::ADMIN_PORT
     );
-    out.push_str("  http-request set-var(proc.ready) bool(true) if");
-    for service in public_services(context.app) {
-        let _ = write!(out, " {{ nbsrv({}) gt 0 }}", service.name);
-    }
-    out.push('\n');
+    let found: Vec<String> =
+        public_services(context.app).iter().map(|service| format!("{{ nbsrv({}) gt 0 }}", service.name)).collect();
+    out.push_str(&router::readiness(&found.join(" "), "the services"));
     out.push_str(
-        r#"  http-request set-var(proc.ready) bool(true) if { date,sub(proc.started) ge 20 }
-  http-request return status 200 content-type text/plain string "ready\n" if { path /readyz } { var(proc.ready) -m found }
-  http-request return status 503 content-type text/plain string "looking for the services\n" if { path /readyz }
-  http-request use-service prometheus-exporter if { path /metrics }
+        r"  http-request use-service prometheus-exporter if { path /metrics }
   stats enable
   stats uri /stats
 
-"#,
+",
     );
     out
 }

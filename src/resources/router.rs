@@ -190,18 +190,27 @@ pub fn health(found: &str) -> String {
   bind :8405
   timeout client 10s
   http-request return status 200 content-type text/plain string "ok\n" if {{ path /healthz }}
-  http-request set-var(proc.ready) bool(true) if {{ {found} }} {{ date,sub(proc.started) ge 2 }}
-  http-request set-var(proc.ready) bool(true) if {{ date,sub(proc.started) ge 20 }}
-  http-request return status 200 content-type text/plain string "ready\n" if {{ path /readyz }} {{ var(proc.ready) -m found }}
-  http-request return status 503 content-type text/plain string "looking for who serves\n" if {{ path /readyz }}
-  http-request use-service prometheus-exporter if {{ path /metrics }}
+{readiness}  http-request use-service prometheus-exporter if {{ path /metrics }}
   stats enable
   stats uri /stats
+"#,
+        readiness = readiness(&format!("{{ {found} }} {{ date,sub(proc.started) ge 2 }}"), "who serves"),
+    )
+}
+
+/// Lines of a frontend that answer `/readyz`: ready for good once `found` held, or after 20 seconds. The edge's too.
+#[must_use]
+pub fn readiness(found: &str, looking_for: &str) -> String {
+    format!(
+        r#"  http-request set-var(proc.ready) bool(true) if {found}
+  http-request set-var(proc.ready) bool(true) if {{ date,sub(proc.started) ge 20 }}
+  http-request return status 200 content-type text/plain string "ready\n" if {{ path /readyz }} {{ var(proc.ready) -m found }}
+  http-request return status 503 content-type text/plain string "looking for {looking_for}\n" if {{ path /readyz }}
 "#
     )
 }
 
-/// Line of the section `global` that [`health`] counts from.
+/// Line of the section `global` that [`readiness`] counts from.
 pub const STARTED: &str = "  set-var proc.started date()\n";
 
 /// The beginning of every router's configuration: TCP, patient sessions, members by names that are read at the start

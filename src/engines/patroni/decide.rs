@@ -60,6 +60,14 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// Whether a running member stops by it, and the application may notice.
+    #[must_use]
+    pub fn restarts(&self) -> bool {
+        matches!(self, Self::RestartReplica(..) | Self::RestartSole(..) | Self::Switchover { .. })
+    }
+}
+
 /// Replicas that must follow before commits are made to wait for one: one may leave at once.
 const FOLLOWERS_BEFORE_SYNCHRONOUS: usize = 2;
 
@@ -89,7 +97,7 @@ pub fn next_step(state: &DatabaseState, wanted: &Wanted<'_>) -> Step {
         return Step::Wait(reason);
     }
     match roll(state, leader, primary) {
-        Step::RestartReplica(..) | Step::RestartSole(..) | Step::Switchover { .. } if state.pools_roll => {
+        step if step.restarts() && state.pools_roll => {
             Step::Wait("the pool's pods, of which some come and go".to_owned())
         }
         step => step,
